@@ -1,0 +1,193 @@
+package order
+
+import "slices"
+
+// Source is where evidence comes from.
+type Source string
+
+// The sources. Backend is the authenticated merchant backend in pushed mode.
+const (
+	FromCallback   Source = "callback"
+	FromQuery      Source = "query"
+	FromSettlement Source = "settlement"
+	FromBackend    Source = "backend"
+)
+
+// Claimed is the state that evidence states, in the neutral terms that every
+// channel's vocabulary is mapped to.
+type Claimed string
+
+// What evidence may state.
+const (
+	ClaimsPending      Claimed = "pending"    // not paid yet
+	ClaimsProcessing   Claimed = "processing" // paid by the payer, unknown to the channel
+	ClaimsSucceeded    Claimed = "succeeded"
+	ClaimsFailed       Claimed = "failed"
+	ClaimsClosed       Claimed = "closed"
+	ClaimsRefunding    Claimed = "refunding"     // a refund was accepted
+	ClaimsRefunded     Claimed = "refunded"      // a refund was credited
+	ClaimsRefundFailed Claimed = "refund_failed" // a refund did not go through, the money stays paid
+)
+
+// Evidence is one authenticated statement about an order.
+type Evidence struct {
+	Source     Source          `json:"source"`
+	Claims     Claimed         `json:"claims"`
+	Amount     *Money          `json:"amount,omitempty"`   // total of the payment
+	Merchant   string          `json:"merchant,omitempty"` // account at the channel
+	ChannelTxn string          `json:"channel_txn,omitempty"`
+	Reason     string          `json:"reason,omitempty"` // neutral code: "declined", "insufficient_funds"
+	Refund     *RefundEvidence `json:"refund,omitempty"`
+	OccurredAt Time            `json:"occurred_at"`
+}
+
+// RefundEvidence tells one refund. An empty ID stands for the one refund of channels
+// that name none; a nil Amount for everything that has not been refunded yet.
+type RefundEvidence struct {
+	ID         string `json:"id,omitempty"`
+	Amount     *Money `json:"amount,omitempty"`
+	AcceptedAt Time   `json:"accepted_at"`
+	CreditedAt Time   `json:"credited_at"`
+}
+
+// move is what a cell of the table asks for.
+type move int
+
+const (
+	stay     move = iota // known already, or no statement
+	become               // the state claimed becomes the truth
+	becameBy             // late success: the state becomes the truth, and a person is told
+	refund               // the refunds are booked and decide the state
+	unrefund             // the refund is struck out, and a person is told
+	conflict             // contradiction: a person decides
+)
+
+// moves is the table of section "What moves an order". A missing cell is stay. A
+// refund of a failed or closed payment contradicts it (nothing was paid), so it is a
+// conflict and not ignored.
+var moves = map[Payment]map[Claimed]move{
+	Pending: {
+		ClaimsSucceeded: become, ClaimsFailed: become, ClaimsClosed: become,
+		ClaimsRefunding: refund, ClaimsRefunded: refund, ClaimsRefundFailed: unrefund,
+	},
+	Failed: {
+		ClaimsSucceeded: becameBy,
+		ClaimsRefunding: conflict, ClaimsRefunded: conflict, ClaimsRefundFailed: conflict,
+	},
+	Closed: {
+		ClaimsSucceeded: becameBy,
+		ClaimsRefunding: conflict, ClaimsRefunded: conflict, ClaimsRefundFailed: conflict,
+	},
+	Succeeded: {
+		ClaimsFailed: conflict, ClaimsClosed: conflict,
+		ClaimsRefunding: refund, ClaimsRefunded: refund, ClaimsRefundFailed: unrefund,
+	},
+	Refunding: {
+		ClaimsFailed: conflict, ClaimsClosed: conflict,
+		ClaimsRefunding: refund, ClaimsRefunded: refund, ClaimsRefundFailed: unrefund,
+	},
+	Refunded: {},
+}
+
+// Apply weighs evidence. It moves the order, opens a case, or changes nothing; it
+// never fails, because evidence that cannot be used is itself a fact to keep.
+//
+// A repeated success while a refund is on its way changes nothing: channels redeliver
+// in any order, and only evidence that names the refund as failed undoes it.
+func (o Order) Apply(ev Evidence, now Time) Change {
+	c := o.begin()
+	if ev.Source == FromCallback {
+		c.noteCallback(now)
+	}
+	detail := Detail{Source: ev.Source}
+	m := moves[o.Payment][ev.Claims]
+	if m == stay {
+		return c
+	}
+	if kind, ok := o.mismatch(ev); ok {
+		if ev.Source == FromCallback {
+			c.Order.Facts.CallbackRejectedAt = now
+		}
+		c.openCase(kind, now, detail)
+		return c
+	}
+	switch m {
+	case stay:
+	case become:
+		c.settle(ev, now, detail)
+	case becameBy:
+		c.settle(ev, now, detail)
+		c.openCase(CaseLateSuccess, now, detail)
+	case refund:
+		c.bookRefund(ev, now, detail)
+	case unrefund:
+		c.strikeRefund(ev, now, detail)
+	case conflict:
+		c.openCase(CaseConflict, now, detail)
+	}
+	return c
+}
+
+// noteCallback records the first verified callback; later ones tell nothing new.
+func (c *Change) noteCallback(now Time) {
+	if c.Order.Facts.CallbackAt == 0 {
+		c.Order.Facts.CallbackAt = now
+		c.emit(EventCallback, now, Detail{Source: FromCallback})
+	}
+}
+
+// mismatch checks that evidence is about this payment. Statements of success must
+// name the amount, except the backend's own, whose order it is; the merchant account
+// must be named by callbacks and queries (a settlement file belongs to one account).
+func (o Order) mismatch(ev Evidence) (CaseKind, bool) {
+	named := ev.Source == FromCallback || ev.Source == FromQuery
+	if o.Merchant != "" && ev.Merchant != o.Merchant && (named || ev.Merchant != "") {
+		return CaseMerchantMismatch, true
+	}
+	switch {
+	case ev.Amount != nil && *ev.Amount != o.Amount:
+		return CaseAmountMismatch, true
+	case ev.Amount == nil && ev.Claims == ClaimsSucceeded && ev.Source != FromBackend:
+		return CaseAmountMismatch, true
+	case ev.Refund != nil && ev.Refund.Amount != nil && (ev.Refund.Amount.Currency != o.Amount.Currency || ev.Refund.Amount.Minor < 1):
+		return CaseAmountMismatch, true
+	}
+	return "", false
+}
+
+// settle makes the claimed state the truth and ends the recovery of the payment.
+func (c *Change) settle(ev Evidence, now Time, d Detail) {
+	o := &c.Order
+	switch ev.Claims {
+	case ClaimsSucceeded, ClaimsRefunding, ClaimsRefunded, ClaimsRefundFailed:
+		o.Payment, o.Reason = Succeeded, ""
+	case ClaimsFailed:
+		o.Payment, o.Reason = Failed, ev.Reason
+	case ClaimsClosed:
+		o.Payment, o.Reason = Closed, ev.Reason
+	case ClaimsPending, ClaimsProcessing:
+		return
+	}
+	o.SettledAt, o.SettledSeq = now, o.Seq+1
+	if o.Fulfilment == FulfilmentDone {
+		o.Fulfilment = FulfilmentPending // the backend took in an earlier result, not this one
+	}
+	if ev.ChannelTxn != "" {
+		o.ChannelTxn = ev.ChannelTxn
+	}
+	o.endAttempts()
+	o.closeAnswered(now)
+	o.ResolvedAt = 0 // a late success has its own moment of resolution
+	c.emit(EventStatus, now, d)
+}
+
+func (o *Order) endAttempts() { o.Attempting, o.NextAttemptAt = false, 0 }
+
+// closeAnswered ends the cases whose only question was what the channel knows.
+func (o *Order) closeAnswered(now Time) {
+	for i, k := range o.Cases {
+		if k.ClosedAt == 0 && slices.Contains([]CaseKind{CaseQueryExhausted, CaseQueryRefused}, k.Kind) {
+			o.Cases[i].ClosedAt = now
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package order
+
+// UpdateType is what a backend pushes.
+type UpdateType string
+
+// The updates of pushed mode.
+const (
+	PushConfirming UpdateType = "confirming"
+	PushRetrying   UpdateType = "retrying"
+	PushSucceeded  UpdateType = "succeeded"
+	PushFailed     UpdateType = "failed"
+	PushClosed     UpdateType = "closed"
+	PushRefunding  UpdateType = "refunding"
+	PushRefunded   UpdateType = "refunded"
+)
+
+// Update is one change of state that the backend of a pushed order tells.
+type Update struct {
+	Type          UpdateType
+	Attempt       int // number of the attempt, 0 = the next one
+	NextAttemptAt Time
+	Reason        string
+	Refund        *RefundEvidence
+	OccurredAt    Time
+}
+
+// MaxAttempt bounds the attempt number that a backend may show its payers.
+const MaxAttempt = 100_000
+
+// Validate returns a *FieldError for what cannot be taken in.
+func (u Update) Validate() error {
+	switch u.Type {
+	case PushConfirming, PushRetrying, PushSucceeded, PushFailed, PushClosed, PushRefunding, PushRefunded:
+	default:
+		return &FieldError{"type", "must be confirming, retrying, succeeded, failed, closed, refunding or refunded"}
+	}
+	if u.Attempt < 0 || u.Attempt > MaxAttempt {
+		return &FieldError{"attempt", "must be 0 to 100000"}
+	}
+	if !validReason(u.Reason) {
+		return &FieldError{"reason", "must be a code of at most 64 characters a-z, 0-9 and _"}
+	}
+	if u.Refund != nil && u.Refund.Amount != nil {
+		if err := u.Refund.Amount.Validate(); err != nil {
+			return &FieldError{"refund.amount", err.Error()}
+		}
+	}
+	return nil
+}
+
+func validReason(s string) bool {
+	if len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		if b := s[i]; b != '_' && (b < 'a' || b > 'z') && (b < '0' || b > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// Push takes in what the backend of a pushed order tells. An attempt older than the
+// newest one pushed changes nothing: requests overtake one another.
+func (o Order) Push(u Update, wait Wait, now Time) Change {
+	switch u.Type {
+	case PushConfirming:
+		return o.Claim(now, wait)
+	case PushRetrying:
+		return o.pushAttempt(u, wait, now)
+	case PushSucceeded, PushFailed, PushClosed, PushRefunding, PushRefunded:
+	}
+	return o.Apply(Evidence{
+		Source: FromBackend, Claims: Claimed(u.Type), Reason: u.Reason, Refund: u.Refund, OccurredAt: u.OccurredAt,
+	}, now)
+}
+
+func (o Order) pushAttempt(u Update, wait Wait, now Time) Change {
+	at := u.OccurredAt
+	if at == 0 {
+		at = now
+	}
+	if o.Payment != Pending || at < o.PushedAt {
+		return o.begin()
+	}
+	c := o.Claim(now, wait)
+	c.Order.PushedAt = at
+	if u.Attempt == 0 {
+		u.Attempt = o.Attempt + 1
+	}
+	c.Order.Attempt = u.Attempt
+	if u.NextAttemptAt != 0 {
+		c.schedule(u.NextAttemptAt, now, Detail{Source: FromBackend})
+		return c
+	}
+	c.Order.Attempting, c.Order.NextAttemptAt = true, 0
+	c.emit(EventStarted, now, Detail{Source: FromBackend})
+	return c
+}
