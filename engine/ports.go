@@ -1,0 +1,233 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"anxin/engine/channel"
+	"anxin/engine/order"
+)
+
+// Store keeps the truth. Reads see everything that was committed before they began.
+type Store interface {
+	Committer
+	OrderReader
+	IntakeReader
+	OutboxReader
+	TaskClaimer
+}
+
+// Committer makes changes durable.
+type Committer interface {
+	// Commit applies everything in c in one transaction and returns once it is
+	// durable (survives kill -9 and power loss). Any error means that nothing of c was
+	// written, with one exception that no store can avoid: when ctx ends or the
+	// connection breaks in mid-commit, the outcome is unknown until it is read again.
+	// Many callers may commit at once; stores group them.
+	//
+	// ErrConflict: the order's seq is not the expected one (or it exists already).
+	// ErrFenced: the task to complete was taken over. ErrDuplicate: a callback with
+	// this dedupe key is stored already. ErrKeyUsed: the idempotency key is taken.
+	Commit(ctx context.Context, c Commit) error
+}
+
+// OrderReader reads orders and their timelines.
+type OrderReader interface {
+	// Order returns an order with its payer's contact, or ErrNotFound.
+	Order(ctx context.Context, orderNo string) (order.Order, error)
+	// Orders lists orders, newest registration first, at most f.Limit of them, with
+	// the cursor of the next page ("" = the end). A cursor it did not give is
+	// ErrBadCursor.
+	Orders(ctx context.Context, f Filter) ([]order.Order, string, error)
+	// Seqs returns the newest seq of each of the orders that exist.
+	Seqs(ctx context.Context, orderNos []string) (map[string]int64, error)
+	// Events returns an order's events with seq > after, oldest first.
+	Events(ctx context.Context, orderNo string, after int64, limit int) ([]order.Event, error)
+	// Key returns what an idempotency key of an order was used for, or ErrNotFound.
+	Key(ctx context.Context, orderNo, key string) (Key, error)
+}
+
+// IntakeReader reads stored callbacks.
+type IntakeReader interface {
+	// Callbacks returns the stored callbacks of an order in a state, oldest first.
+	Callbacks(ctx context.Context, orderNo string, state CallbackState, limit int) ([]Callback, error)
+}
+
+// OutboxReader reads webhooks that a backend has not accepted.
+type OutboxReader interface {
+	// NextWebhook returns the oldest (lowest seq) pending webhook of an order, or
+	// ErrNotFound.
+	NextWebhook(ctx context.Context, orderNo string) (Webhook, error)
+}
+
+// TaskClaimer hands out due tasks.
+type TaskClaimer interface {
+	// ClaimTasks leases at most limit live tasks that are due by dueBy and whose lease
+	// ended before now, earliest first, and gives each the fencing token and the new
+	// lease end. A task is leased to one claimer only.
+	ClaimTasks(ctx context.Context, c Claim) ([]Task, error)
+}
+
+// Errors of stores.
+var (
+	ErrNotFound  = errors.New("not found")
+	ErrConflict  = errors.New("order was changed meanwhile")
+	ErrFenced    = errors.New("task was taken over")
+	ErrDuplicate = errors.New("callback is stored already")
+	ErrKeyUsed   = errors.New("idempotency key is used already")
+	ErrBadCursor = errors.New("cursor is not one of this list")
+)
+
+// Commit is one transaction. Everything in it is optional.
+type Commit struct {
+	Order     *order.Order // state to write
+	Expect    int64        // seq that must be stored now; 0 = the order must not exist
+	Events    []order.Event
+	Tasks     []TaskWrite
+	Callbacks []Callback      // new ones, refused as a whole when one is a duplicate
+	Processed []CallbackKey   // stored ones that are settled now
+	Webhooks  []Webhook       // new ones
+	Accepted  *WebhookOutcome // a webhook that the backend accepted or that was given up
+	Key       *Key            // idempotency key to take
+	Fence     *Fence          // the task this commit speaks for
+}
+
+// TaskKind names what a task does.
+type TaskKind string
+
+// The kinds of tasks.
+const (
+	TaskQuery   TaskKind = "query"
+	TaskDeliver TaskKind = "deliver"
+	TaskProcess TaskKind = "process"
+	TaskStage   TaskKind = "stage"
+)
+
+// TaskKey identifies the one live task of its kind and target of an order.
+type TaskKey struct {
+	OrderNo string
+	Kind    TaskKind
+	Target  string // channel or backend name: what is paused and bounded together
+}
+
+// Task is work that is owed at a time.
+type Task struct {
+	TaskKey
+	DueAt      order.Time
+	Tries      int   // runs so far that did not complete it
+	Token      int64 // fencing token of the current lease
+	LeaseUntil order.Time
+}
+
+// TaskWrite puts a task in place of the one with its key, whatever that was, or
+// deletes it. A task may be born leased: the node that commits it then fires it from
+// memory without claiming it first.
+type TaskWrite struct {
+	Task
+	Delete bool
+}
+
+// Fence makes a commit conditional on still holding a task's lease.
+type Fence struct {
+	TaskKey
+	Token int64
+}
+
+// Claim asks for due tasks.
+type Claim struct {
+	DueBy      order.Time
+	Now        order.Time
+	LeaseUntil order.Time
+	Token      int64
+	Limit      int
+}
+
+// CallbackState is what became of a stored callback.
+type CallbackState string
+
+// The states of callbacks.
+const (
+	CallbackProcessed   CallbackState = "processed"
+	CallbackPending     CallbackState = "pending"     // stored, a process task is owed
+	CallbackQuarantined CallbackState = "quarantined" // waits for its order to be registered
+)
+
+// CallbackKey identifies a stored callback.
+type CallbackKey struct {
+	Channel   string
+	DedupeKey string
+}
+
+// Callback is one authenticated notification with the raw request it came in.
+type Callback struct {
+	CallbackKey
+	OrderNo      string
+	State        CallbackState
+	Notification channel.Notification
+	Raw          channel.Request
+}
+
+// Webhook is one message owed to a backend.
+type Webhook struct {
+	ID        string // webhook-id, stable over retries
+	OrderNo   string
+	Seq       int64 // of the event that caused it
+	Type      string
+	Body      json.RawMessage
+	CreatedAt order.Time
+}
+
+// WebhookOutcome ends a webhook.
+type WebhookOutcome struct {
+	ID       string
+	Accepted bool // false: given up
+	At       order.Time
+}
+
+// Key is an idempotency key with the fingerprint of the request that took it.
+type Key struct {
+	OrderNo string
+	Key     string
+	Hash    string
+	Seq     int64 // of the order after the request
+	At      order.Time
+}
+
+// Filter selects orders. Zero fields select all.
+type Filter struct {
+	Status    order.Status
+	Channel   string
+	Diagnosis order.Diagnosis
+	Stage     order.Stage
+	Since     order.Time // registered at or after
+	Until     order.Time // registered before
+	Limit     int
+	Cursor    string
+}
+
+// Listener is told what was committed. Committed is called in the order of seq for each
+// order as far as this node committed it, must not block, and may be called twice for
+// one change after a crash.
+type Listener interface {
+	Committed(o order.Order, events []order.Event)
+}
+
+// Sender delivers a signed webhook to a backend. It returns a *DeliveryError unless the
+// backend accepted it.
+type Sender interface {
+	Send(ctx context.Context, backend string, w Webhook) error
+}
+
+// DeliveryError says why a backend did not accept a webhook.
+type DeliveryError struct {
+	Code       string // "timeout", "connection", "http_500"
+	RetryAfter time.Duration
+	Err        error
+}
+
+func (e *DeliveryError) Error() string { return "deliver: " + e.Code }
+
+// Unwrap returns the cause.
+func (e *DeliveryError) Unwrap() error { return e.Err }
