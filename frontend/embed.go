@@ -1,0 +1,88 @@
+// Package frontend carries the built browser files inside the binary.
+//
+// The files under dist are made from the TypeScript and CSS beside them by
+// `go run ./frontend/build`, committed, and held equal to their sources by that
+// command's test. An asset's address contains the hash of its content, so that a
+// browser may keep it for ever and a new build is never mixed with an old one.
+package frontend
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"strings"
+)
+
+//go:embed dist
+var dist embed.FS
+
+// AssetPrefix is the path under which a server answers with Asset.
+const AssetPrefix = "/assets/"
+
+// hashDigits of SHA-256 tell builds apart; they protect against mixing, not against
+// an attacker.
+const hashDigits = 12
+
+type asset struct {
+	body        []byte
+	contentType string
+	hashed      string
+}
+
+var assets = mustLoad("page.js", "page.css", "legacy.js")
+
+// byHash is the index of assets by their name in a URL.
+var byHash = func() map[string]asset {
+	index := make(map[string]asset, len(assets))
+	for _, a := range assets {
+		index[a.hashed] = a
+	}
+	return index
+}()
+
+// Asset returns the body and media type of an asset by its hashed name, the last part
+// of what URL returns. It may be cached as immutable. The body must not be changed.
+func Asset(name string) (body []byte, contentType string, ok bool) {
+	a, ok := byHash[name]
+	return a.body, a.contentType, ok
+}
+
+// URL returns the path of a built file ("page.js"), with the hash of its content.
+// It returns "" for a file that is not part of the build.
+func URL(file string) string {
+	a, ok := assets[file]
+	if !ok {
+		return ""
+	}
+	return AssetPrefix + a.hashed
+}
+
+// CSS returns the payer page's style sheet, which the page carries inline: one request
+// less before the first paint.
+func CSS() string { return string(assets["page.css"].body) }
+
+func mustLoad(files ...string) map[string]asset {
+	loaded := make(map[string]asset, len(files))
+	for _, file := range files {
+		body, err := dist.ReadFile("dist/" + file)
+		if err != nil {
+			// The embedded files are fixed when the binary is compiled.
+			panic(fmt.Sprintf("frontend: build lacks %s: %v", file, err))
+		}
+		sum := sha256.Sum256(body)
+		ext := path.Ext(file)
+		loaded[file] = asset{
+			body:        body,
+			contentType: mediaTypes[ext],
+			hashed:      strings.TrimSuffix(file, ext) + "." + hex.EncodeToString(sum[:])[:hashDigits] + ext,
+		}
+	}
+	return loaded
+}
+
+var mediaTypes = map[string]string{
+	".js":  "text/javascript; charset=utf-8",
+	".css": "text/css; charset=utf-8",
+}

@@ -1,0 +1,158 @@
+package page
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+	"time"
+
+	"anxin/engine/order"
+	"anxin/frontend"
+)
+
+// document is what the templates read.
+type document struct {
+	*catalog
+	Screen screen
+	Boot   boot
+
+	CSS            template.CSS
+	Script, Legacy string
+	Title, Brand   string
+	Refresh        int // seconds until a page without script reloads; 0 = never
+
+	OrderNo, Subject, Amount string
+	Status                   order.Status
+	Step                     order.Step
+	Stage                    order.Stage
+	Seq                      int64
+	Path, Token              string
+	Notice, Countdown, Zone  string
+	ArcOffset                string
+}
+
+// boot is what the script starts from, as JSON inside the page.
+type boot struct {
+	Topic        string            `json:"topic"`
+	Token        string            `json:"token"`
+	Brand        string            `json:"brand"`
+	Now          order.Time        `json:"now"`
+	Progress     order.Progress    `json:"progress"`
+	Moments      []Moment          `json:"moments"`
+	CheckAgainAt order.Time        `json:"check_again_at"`
+	Money        moneyFormat       `json:"money"`
+	Rules        rules             `json:"rules"`
+	Texts        map[string]string `json:"texts"`
+}
+
+// refreshSeconds is how often a page without script looks again while it waits.
+const refreshSeconds = 10
+
+func (r *Renderer) document(v View) document {
+	p := v.Progress
+	s := r.situation(v)
+	doc := document{
+		catalog: s.catalog, Screen: s.screen(), Boot: r.boot(v, s), CSS: r.css,
+		Script: frontend.URL("page.js"), Legacy: frontend.URL("legacy.js"), Brand: r.brand(s.catalog, v.Brand),
+		OrderNo: p.OrderNo, Subject: p.Subject, Amount: formatMoney(p.Amount),
+		Status: p.Status, Step: p.Step, Stage: p.Stage, Seq: p.Seq,
+		Path: "/pay/" + url.PathEscape(p.OrderNo), Token: v.Token, Zone: zoneName(s.now, s.zone),
+	}
+	doc.Title = doc.Screen.Title
+	if s.waiting() {
+		doc.Refresh = refreshSeconds
+	}
+	if key, ok := noticeKeys[v.Notice]; ok {
+		doc.Notice = s.text(key, nil)
+	}
+	doc.Countdown, doc.ArcOffset = countdown(doc.Screen, s.now)
+	return doc
+}
+
+func (r *Renderer) situation(v View) situation {
+	lang := v.Lang
+	if lang == "" {
+		lang = v.Progress.Locale
+	}
+	c := r.catalogs.match(lang)
+	return situation{
+		catalog: c, p: v.Progress, now: v.Now, zone: r.zone(c), moments: v.Moments,
+		checkAgainAt: order.At(v.CheckAgainAt),
+		rules:        rules{DelayedMs: r.options.DelayedAfter.Milliseconds(), RefundDays: r.options.RefundDays},
+	}
+}
+
+// chinaOffset is the one zone of China; it has no summer time.
+const chinaOffset = 8 * 60 * 60
+
+func (r *Renderer) zone(c *catalog) *time.Location {
+	switch {
+	case r.options.Zone != nil:
+		return r.options.Zone
+	case c.tag == "zh-CN":
+		return time.FixedZone("", chinaOffset)
+	default:
+		return time.UTC
+	}
+}
+
+func (r *Renderer) boot(v View, s situation) boot {
+	moments := v.Moments
+	if moments == nil {
+		moments = []Moment{}
+	}
+	return boot{
+		Topic: "order:" + v.Progress.OrderNo, Token: v.Token, Brand: r.brand(s.catalog, v.Brand),
+		Now: order.At(v.Now), Progress: v.Progress, Moments: moments, CheckAgainAt: s.checkAgainAt,
+		Money: moneyFormatOf(v.Progress.Amount.Currency), Rules: s.rules, Texts: s.texts,
+	}
+}
+
+// arcLength is the circumference of the ring's circle: 2π · 54.
+const arcLength = 339.292
+
+// longestCountdown is the wait up to which the ring counts; beyond it the time of the
+// next check says more than a running number.
+const longestCountdown = time.Hour
+
+// countdown returns the ring's text and how much of its arc is hidden at an instant.
+func countdown(s screen, now time.Time) (text, arcOffset string) {
+	if s.Ring != "count" {
+		return "", "0"
+	}
+	left := time.Duration(s.RingTo-now.UnixMilli()) * time.Millisecond
+	whole := time.Duration(s.RingTo-s.RingFrom) * time.Millisecond
+	gone := 0.0
+	if whole > 0 {
+		gone = min(max(1-float64(left)/float64(whole), 0), 1)
+	}
+	arcOffset = fmt.Sprintf("%.1f", gone*arcLength)
+	if left > longestCountdown {
+		return "", arcOffset
+	}
+	seconds := int((left + time.Second - 1) / time.Second)
+	return fmt.Sprintf("%d:%02d", seconds/60, seconds%60), arcOffset
+}
+
+// T is text for templates: variables are given as name, value.
+func (d document) T(key string, pairs ...string) (string, error) {
+	if _, ok := d.texts[key]; !ok {
+		return "", fmt.Errorf("%w: %q", ErrCatalogue, key)
+	}
+	values := make(vars, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		values[pairs[i]] = pairs[i+1]
+	}
+	return d.text(key, values), nil
+}
+
+// URL marks a link as fit for an href: safeLink has checked its scheme, and the
+// template still escapes its characters. An absent link stays an empty href, which is
+// hidden.
+func (document) URL(link string) template.URL { return template.URL(link) } // #nosec G203 -- scheme checked
+
+// Lang is the page's language for the lang attribute.
+func (d document) Lang() string { return d.tag }
+
+// Dir is the direction of the page's writing: ltr or rtl.
+func (d document) Dir() string { return d.text("dir", nil) }

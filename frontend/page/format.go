@@ -1,0 +1,76 @@
+package page
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"anxin/engine/order"
+)
+
+// clockLayout shows seconds: a promised check is a matter of seconds.
+const clockLayout = "15:04:05"
+
+// symbols of currencies as payers of the page's languages write them. Others are
+// written with their ISO code, which is never ambiguous.
+var symbols = map[string]string{
+	"CNY": "¥", "EUR": "€", "GBP": "£", "USD": "US$", "HKD": "HK$",
+	"INR": "₹", "JPY": "JP¥", "KRW": "₩", "SGD": "S$", "TWD": "NT$",
+}
+
+// moneyFormat is how amounts of one currency are written, by the server and by the
+// script: the prefix and the number of digits of the minor unit.
+type moneyFormat struct {
+	Prefix string `json:"prefix"`
+	Digits int    `json:"digits"`
+}
+
+func moneyFormatOf(currency string) moneyFormat {
+	prefix, ok := symbols[currency]
+	if !ok {
+		prefix = currency + "\u00a0"
+	}
+	digits, ok := order.Digits(currency)
+	if !ok {
+		digits = 2
+	}
+	return moneyFormat{Prefix: prefix, Digits: digits}
+}
+
+func formatMoney(m order.Money) string {
+	return moneyFormatOf(m.Currency).Prefix + m.Decimal()
+}
+
+// formatTime writes an instant in the page's zone: the clock alone on the day of now,
+// with the date on any other.
+func (c *catalog) formatTime(t order.Time, now time.Time, zone *time.Location) string {
+	local, today := t.Std().In(zone), now.In(zone)
+	clock := local.Format(clockLayout)
+	if local.Year() == today.Year() && local.YearDay() == today.YearDay() {
+		return clock
+	}
+	return c.text("date", vars{
+		"day":   strconv.Itoa(local.Day()),
+		"month": c.months[local.Month()-1],
+		"clock": local.Format("15:04"),
+	})
+}
+
+// zoneName writes the zone as its distance from UTC at an instant, which needs no
+// translation: "UTC+8", "UTC-3:30".
+func zoneName(now time.Time, zone *time.Location) string {
+	_, offset := now.In(zone).Zone()
+	sign := '+'
+	if offset < 0 {
+		sign, offset = '-', -offset
+	}
+	hours, minutes := offset/3600, offset%3600/60
+	switch {
+	case hours == 0 && minutes == 0:
+		return "UTC"
+	case minutes == 0:
+		return fmt.Sprintf("UTC%c%d", sign, hours)
+	default:
+		return fmt.Sprintf("UTC%c%d:%02d", sign, hours, minutes)
+	}
+}
