@@ -207,9 +207,8 @@ type Filter struct {
 	Cursor    string
 }
 
-// Listener is told what was committed. Committed is called in the order of seq for each
-// order as far as this node committed it, must not block, and may be called twice for
-// one change after a crash.
+// Listener is told what this node committed, after it is durable. Committed must not
+// block. Two changes of one order may be told in either order; seq tells which is newer.
 type Listener interface {
 	Committed(o order.Order, events []order.Event)
 }

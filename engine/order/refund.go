@@ -144,3 +144,15 @@ func (o *Order) weighRefunds() {
 		o.endAttempts()
 	}
 }
+
+// OpenRefunds returns the refunds that were accepted and are neither credited nor
+// failed, so that the channel must still be asked about them.
+func (o Order) OpenRefunds() []Refund {
+	var open []Refund
+	for _, r := range o.Refunds {
+		if r.CreditedAt == 0 && r.FailedAt == 0 {
+			open = append(open, r)
+		}
+	}
+	return open
+}

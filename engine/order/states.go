@@ -138,7 +138,7 @@ const (
 	EventCaseOpened    EventType = "case.opened"
 	EventCaseClosed    EventType = "case.closed"
 	EventCallbackBad   EventType = "callback.rejected" // internal
-	EventQueryAnswered EventType = "query.answered"    // internal
+	EventQueryAnswered EventType = "query.answered"    // asked, no news, and no next time to promise
 	EventDelivered     EventType = "delivery.accepted" // internal
 	EventUndelivered   EventType = "delivery.failed"   // internal
 )
@@ -147,9 +147,9 @@ const (
 func (t EventType) Public() bool {
 	switch t {
 	case EventRegistered, EventClaimed, EventCallback, EventScheduled, EventStarted,
-		EventStatus, EventStage, EventCaseOpened, EventCaseClosed:
+		EventStatus, EventStage, EventCaseOpened, EventCaseClosed, EventQueryAnswered:
 		return true
-	case EventCallbackBad, EventQueryAnswered, EventDelivered, EventUndelivered:
+	case EventCallbackBad, EventDelivered, EventUndelivered:
 		return false
 	}
 	return false

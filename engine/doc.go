@@ -1,0 +1,30 @@
+// Package engine takes what channels and backends say, keeps asking until the truth
+// about each order is known, and tells everyone who has to know. It knows no
+// connections and no HTTP; what it needs from outside are the ports of ports.go.
+//
+// # The story of one callback
+//
+// Receive hands the raw bytes to the channel's Verify. What verifies is weighed by the
+// pure order machine; then the raw callback, the new state, its events, the webhook
+// that is owed to the backend and the task that will deliver it are committed in one
+// transaction. Only after that commit is durable does the channel get its
+// acknowledgement. A callback for an order nobody has registered is stored in
+// quarantine together with a task that looks again, so neither order of arrival nor a
+// crash in between can lose it.
+//
+// # The story of one retry tick
+//
+// A claim promises the first query three seconds later: the order says next_attempt_at,
+// and a query task with that due time is committed beside it. Near-due tasks are leased
+// ahead and wait in memory, so the tick fires at its time and not at a poll. The handler
+// commits retry.started (fenced: a worker that lost its lease is refused), asks the
+// channel, and commits what came of it: a new state, or the next promise. Whatever the
+// answer, time alone settles nothing: a schedule that runs out opens a case.
+//
+// # Fencing
+//
+// A task is a row with a due time, a lease and a token. Every write of the row changes
+// the token; every commit of a handler carries the token it was given and is refused
+// once the row has another. A worker that was paused, or believed dead, can therefore
+// finish its call but never its commit.
+package engine
