@@ -1,0 +1,39 @@
+// Package hub brings the newest state of a topic to everyone who watches it,
+// over WebSocket and long poll, on any number of nodes. It knows topics and
+// bytes; what they mean is the business of whoever builds it.
+//
+// # The way of a state
+//
+// The publisher stores a state in the [Source], then calls [Hub.Publish]. The
+// hub finds the topic, offers the state to each watcher and hands it to the
+// [Bus], which brings it to the other nodes, where the same happens. Every
+// session has at most one state of each topic waiting; a newer one replaces it.
+// A goroutine writes what waits, many frames in one call, and ends when nothing
+// does.
+//
+// # Why nothing is missed
+//
+// A watcher registers first and reads the Source then; what is published during
+// the read waits until the snapshot is out, and is dropped if the snapshot
+// contains it. After that only a higher seq than the last one passes, so that a
+// watcher never sees a topic go back, in whatever order states arrive.
+//
+// The bus may lose anything. Every few seconds the sweep asks the Source for
+// the seqs of all watched topics and reads those states that no message
+// brought. The same comparison follows at once when the bus has joined a topic
+// later than its watcher did, or when a message without data does not continue
+// what is known. A dead bus therefore costs latency and nothing else.
+//
+// # What a bad client can do
+//
+// It can hurt itself. A slow one gets fewer, newer states, and is closed when
+// it takes no bytes at all; a silent one is closed after missed pings; one that
+// sends nonsense gets error frames and then a close. See [CloseCodes],
+// [ErrorCodes] and [Limits]. No publisher ever waits for a client.
+//
+// # Cost
+//
+// An idle connection is one parked goroutine, its socket and its session: no
+// writer goroutine, no write buffer, no timer. A message is encoded once for
+// all its watchers on a node.
+package hub

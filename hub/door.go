@@ -1,0 +1,94 @@
+package hub
+
+import (
+	"net/netip"
+	"sync"
+)
+
+// door counts who is inside, so that neither one address nor all of them
+// together can take the node's memory and descriptors.
+type door struct {
+	limits Limits
+
+	mu    sync.Mutex // guards what follows
+	total int
+	waits int
+	perIP map[netip.Prefix]int
+}
+
+func newDoor(l Limits) *door {
+	return &door{limits: l, perIP: make(map[netip.Prefix]int)}
+}
+
+// addressOf returns what counts as one address: an IPv4 address, or the /64 of
+// an IPv6 one, since a single subscriber commands a whole /64. A remote that is
+// no address (a unix socket) falls under the zero prefix together with its like.
+func addressOf(remote string) netip.Prefix {
+	ap, err := netip.ParseAddrPort(remote)
+	addr := ap.Addr()
+	if err != nil {
+		if addr, err = netip.ParseAddr(remote); err != nil {
+			return netip.Prefix{}
+		}
+	}
+	addr = addr.Unmap().WithZone("")
+	bits := 32
+	if addr.Is6() {
+		bits = 64
+	}
+	return netip.PrefixFrom(addr, bits).Masked()
+}
+
+// enter lets a connection in, or returns the refusal for it.
+func (d *door) enter(from netip.Prefix) *Refusal {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if over(d.total, d.limits.MaxConnections) {
+		return refuseFull
+	}
+	if over(d.perIP[from], d.limits.MaxPerIP) {
+		return refuseAddress
+	}
+	d.total++
+	d.perIP[from]++
+	return nil
+}
+
+func (d *door) leave(from netip.Prefix) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.total--
+	if d.perIP[from]--; d.perIP[from] == 0 {
+		delete(d.perIP, from)
+	}
+}
+
+func (d *door) enterWait() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if over(d.waits, d.limits.MaxWaits) {
+		return false
+	}
+	d.waits++
+	return true
+}
+
+func (d *door) leaveWait() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.waits--
+}
+
+func (d *door) connections() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.total
+}
+
+func (d *door) waiting() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.waits
+}
+
+func over(n, limit int) bool { return limit >= 0 && n >= limit }

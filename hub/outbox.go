@@ -1,0 +1,139 @@
+package hub
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"time"
+)
+
+// writeBatch is about how many bytes go out in one write: more would only make
+// states wait in the kernel that newer ones could replace here.
+const writeBatch = 16 << 10
+
+// outbox is what waits to be written to one client. It is bounded without
+// counting: each topic waits at most once, with its newest state.
+type outbox struct {
+	ready []*subscription // with a slot, in the order in which they became so
+	notes [][]byte        // pings, pongs and errors, at most maxNotes
+	final []byte          // the close frame, after everything else
+}
+
+// take appends frames to b, about a batch, and returns how many.
+func (o *outbox) take(b []byte, now time.Time) ([]byte, int) {
+	n := 0
+	for _, note := range o.notes {
+		b = append(b, note...)
+		n++
+	}
+	o.notes = nil
+	taken := 0
+	for _, sub := range o.ready {
+		if len(b) >= writeBatch {
+			break
+		}
+		taken++
+		if sub.slot != nil {
+			b = append(b, sub.slot.frame(sub.kind, now)...)
+			sub.slot = nil
+			n++
+		}
+	}
+	if o.ready = o.ready[taken:]; len(o.ready) > 0 {
+		return b, n
+	}
+	o.ready = nil // an idle session holds no memory for writing
+	if o.final != nil {
+		b = append(b, o.final...)
+		o.final = nil
+		n++
+	}
+	return b, n
+}
+
+func (o *outbox) drop() {
+	for _, sub := range o.ready {
+		sub.slot = nil
+	}
+	*o = outbox{}
+}
+
+// note queues a small frame. When too many wait already it is dropped, since a
+// client that sends so much and reads nothing learns nothing from one more.
+func (s *session) note(frame []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing != 0 || len(s.out.notes) >= maxNotes {
+		return
+	}
+	s.out.notes = append(s.out.notes, frame)
+	s.startFlush()
+}
+
+// startFlush makes sure that a flusher runs. The session is locked.
+func (s *session) startFlush() {
+	if s.flushing || s.ended {
+		return
+	}
+	s.flushing = true
+	s.flushers.Add(1)
+	go s.flush()
+}
+
+var writeBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// flush writes until nothing waits. It is the only writer of the session while
+// it runs (besides gorilla's answer to a close frame, which is one write).
+func (s *session) flush() {
+	defer s.flushers.Done()
+	buffer := writeBuffers.Get().(*[]byte)
+	defer writeBuffers.Put(buffer)
+	for {
+		b := s.takeBatch((*buffer)[:0])
+		if len(b) == 0 {
+			return
+		}
+		if cap(b) <= 2*writeBatch {
+			*buffer = b
+		}
+		if _, err := s.raw.Write(b); err != nil {
+			s.broken(err)
+			return
+		}
+	}
+}
+
+// takeBatch returns the next bytes to write, or none and ends the flushing.
+func (s *session) takeBatch(b []byte) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, n := s.out.take(b, time.Now())
+	s.hub.count.out.Add(uint64(n))
+	if n > 0 {
+		timeout := s.hub.cfg.WriteTimeout
+		if s.closing != 0 {
+			timeout = min(timeout, closeTimeout)
+		}
+		s.writeWithin(timeout)
+		return b
+	}
+	s.flushing = false
+	if s.closing != 0 { // the close frame is out: the reader need not wait long
+		s.readWithin(closeTimeout)
+	}
+	return nil
+}
+
+// broken ends a session whose socket takes no bytes. No close frame can follow
+// what may be half a frame.
+func (s *session) broken(err error) {
+	s.mu.Lock()
+	if s.closing == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		s.closing = CloseSlow
+	}
+	s.ended = true
+	s.flushing = false
+	s.out.drop()
+	s.mu.Unlock()
+	s.close()
+}

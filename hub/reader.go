@@ -1,0 +1,173 @@
+package hub
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+var errFlood = errors.New("hub: too many control frames")
+
+var readBuffers = sync.Pool{New: func() any { return new([MaxFrame]byte) }}
+
+// read is the life of a session.
+func (s *session) read() {
+	defer s.hub.sessions.Done()
+	s.mu.Lock()
+	if s.closing == 0 {
+		s.readWithin(s.hub.cfg.SubscribeWithin)
+	}
+	s.mu.Unlock()
+	for {
+		kind, r, err := s.conn.NextReader()
+		if err == nil {
+			err = s.handleMessage(kind, r)
+		}
+		if err != nil {
+			s.end(s.cause(err))
+			return
+		}
+	}
+}
+
+// handleMessage keeps the buffer for the time of one message only, so that an
+// idle connection has none.
+func (s *session) handleMessage(kind int, r io.Reader) error {
+	buffer := readBuffers.Get().(*[MaxFrame]byte)
+	defer readBuffers.Put(buffer)
+	n, err := io.ReadFull(r, buffer[:])
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF): // shorter than the buffer
+	case err != nil:
+		return err
+	}
+	s.hub.count.in.Add(1)
+	s.heard.Store(time.Now().UnixMilli())
+	if !s.bucket.take(time.Now()) {
+		s.refuse("", ErrorRateLimited)
+		return nil
+	}
+	f, code := parseFrame(kind == websocket.TextMessage, buffer[:n])
+	if code == "" {
+		code = s.act(f)
+	}
+	if code != "" {
+		s.refuse(f.Topic, code)
+	}
+	return nil
+}
+
+// act does what a frame asks and returns an error code or "".
+func (s *session) act(f *clientFrame) ErrorCode {
+	switch f.Type {
+	case frameSubscribe:
+		return s.subscribe(f)
+	case frameUnsubscribe:
+		return s.unsubscribe(f.Topic)
+	case framePing:
+		s.note(pongFrame)
+		return ""
+	case frameSeen:
+		return s.seen(f)
+	case frameAct:
+		return s.acted(f)
+	}
+	return ErrorUnknownType
+}
+
+func (s *session) seen(f *clientFrame) ErrorCode {
+	sent, ok := s.sent(f.Topic)
+	switch {
+	case !ok:
+		return ErrorNotSubscribed
+	case f.Seq <= 0 || f.Seq > sent: // nobody has seen what was not sent
+		return ErrorBadFrame
+	}
+	if s.hub.observer != nil {
+		s.hub.observer.Seen(f.Topic, f.Seq)
+	}
+	return ""
+}
+
+func (s *session) acted(f *clientFrame) ErrorCode {
+	if _, ok := s.sent(f.Topic); !ok {
+		return ErrorNotSubscribed
+	}
+	if !s.hub.acts[f.Name] {
+		return ErrorUnknownAct
+	}
+	if s.hub.observer != nil {
+		s.hub.observer.Acted(f.Topic, f.Name)
+	}
+	return ""
+}
+
+func (s *session) sent(topic string) (seq int64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub := s.find(topic)
+	if sub == nil {
+		return 0, false
+	}
+	return sub.seq, true
+}
+
+// refuse answers with an error frame, and hangs up on a client that gets too
+// many of them.
+func (s *session) refuse(topic string, code ErrorCode) {
+	s.hub.count.errs.Add(1)
+	s.note(errorFrame(topic, code))
+	if errorInfo(code).Strike {
+		s.strikes++
+	}
+	if s.strikes >= maxStrikes {
+		s.shut(CloseProtocol)
+	}
+}
+
+func (s *session) pinged(payload string) error {
+	s.heard.Store(time.Now().UnixMilli())
+	if !s.bucket.take(time.Now()) {
+		return errFlood
+	}
+	s.note(controlFrame(opPong, []byte(payload)))
+	return nil
+}
+
+func (s *session) ponged(string) error {
+	s.heard.Store(time.Now().UnixMilli())
+	if !s.bucket.take(time.Now()) {
+		return errFlood
+	}
+	return nil
+}
+
+// cause says which code the end of reading is closed with; 0 if the client or
+// the network hung up. Gorilla has answered malformed frames itself.
+func (s *session) cause(err error) CloseCode {
+	var (
+		closed  *websocket.CloseError
+		network *net.OpError
+	)
+	switch {
+	case errors.As(err, &closed), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+		return 0
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		if s.subscribed {
+			return 0 // the wait for the client's close frame
+		}
+		return CloseSubscribeTimeout
+	case errors.As(err, &network):
+		return 0
+	case errors.Is(err, errFlood):
+		return CloseProtocol
+	case errors.Is(err, websocket.ErrReadLimit):
+		return CloseTooBig
+	}
+	return CloseMalformed
+}

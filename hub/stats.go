@@ -1,0 +1,67 @@
+package hub
+
+import (
+	"slices"
+	"sync/atomic"
+)
+
+// Stats is what the hub counts: the first group now, the rest since New.
+type Stats struct {
+	Connections   int
+	Subscriptions int
+	Topics        int
+	Waits         int
+
+	FramesIn  uint64
+	FramesOut uint64
+	// Conflations counts states that were replaced by newer ones before the
+	// client took them.
+	Conflations uint64
+	// Repairs counts states that the sweep read because no message brought
+	// them: on a healthy bus nearly none.
+	Repairs uint64
+	// Errors counts error frames.
+	Errors uint64
+	// Malformed counts payloads of the bus that could not be decoded.
+	Malformed uint64
+	// Closes counts connections that the hub ended, by its code; PeerCloses
+	// those that the client or the network ended.
+	Closes     map[CloseCode]uint64
+	PeerCloses uint64
+}
+
+type counters struct {
+	subscriptions                       atomic.Int64
+	in, out, conflations, repairs, errs atomic.Uint64
+	malformed, peerCloses               atomic.Uint64
+	closes                              [16]atomic.Uint64 // by index in closeTable
+}
+
+func (c *counters) closed(code CloseCode) {
+	i := slices.IndexFunc(closeTable, func(i CloseInfo) bool { return i.Code == code })
+	c.closes[i].Add(1)
+}
+
+// Stats returns the current counts. They are read one after the other, so that
+// sums of them may be off by what happens meanwhile.
+func (h *Hub) Stats() Stats {
+	c := &h.count
+	s := Stats{
+		Connections:   h.door.connections(),
+		Subscriptions: int(c.subscriptions.Load()),
+		Topics:        h.topics.count(),
+		Waits:         h.door.waiting(),
+		FramesIn:      c.in.Load(),
+		FramesOut:     c.out.Load(),
+		Conflations:   c.conflations.Load(),
+		Repairs:       c.repairs.Load(),
+		Errors:        c.errs.Load(),
+		Malformed:     c.malformed.Load(),
+		PeerCloses:    c.peerCloses.Load(),
+		Closes:        make(map[CloseCode]uint64, len(closeTable)),
+	}
+	for i, info := range closeTable {
+		s.Closes[info.Code] = c.closes[i].Load()
+	}
+	return s
+}

@@ -1,0 +1,185 @@
+package hub
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// Refusal is the answer to a request that does not become a WebSocket. It is
+// an error, and serializes as an RFC 9457 problem.
+type Refusal struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+	// RetryAfter is sent as a header of that name, in whole seconds; 0 for none.
+	RetryAfter time.Duration `json:"-"`
+}
+
+func (r *Refusal) Error() string { return fmt.Sprintf("hub: refused: %s: %s", r.Code, r.Detail) }
+
+func refuse(status int, code, detail string, retry time.Duration) *Refusal {
+	return &Refusal{Title: http.StatusText(status), Status: status, Code: code, Detail: detail, RetryAfter: retry}
+}
+
+// The refusals, in the order in which they are found.
+var (
+	refuseUpgrade  = refuse(http.StatusUpgradeRequired, "upgrade_required", "this resource speaks WebSocket only", 0)
+	refuseProtocol = refuse(http.StatusBadRequest, "subprotocol", "the only subprotocol is "+Subprotocol, 0)
+	refuseOrigin   = refuse(http.StatusForbidden, "origin", "the page's origin is not allowed to connect", 0)
+	refuseDraining = refuse(http.StatusServiceUnavailable, "draining", "this node is going away; connect again", time.Second)
+	refuseFull     = refuse(http.StatusServiceUnavailable, "connections", "this node has as many connections as it may", 5*time.Second)
+	refuseAddress  = refuse(http.StatusTooManyRequests, "connections_per_address", "this address has as many connections as it may", 30*time.Second)
+)
+
+// Write answers the request with the refusal.
+func (r *Refusal) Write(w http.ResponseWriter) error {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("encode refusal: %w", err)
+	}
+	for name, values := range r.Header() {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(r.Status)
+	if _, err := w.Write(body); err != nil {
+		return fmt.Errorf("write refusal: %w", err)
+	}
+	return nil
+}
+
+// Header returns the header fields that belong to the refusal.
+func (r *Refusal) Header() http.Header {
+	header := http.Header{"Content-Type": {"application/problem+json"}, "Cache-Control": {"no-store"}}
+	if r.Status == http.StatusUpgradeRequired {
+		header.Set("Upgrade", "websocket")
+		header.Set("Connection", "Upgrade")
+	}
+	if r.RetryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(r.RetryAfter.Seconds())))
+	}
+	return header
+}
+
+func newUpgrader() websocket.Upgrader {
+	return websocket.Upgrader{
+		HandshakeTimeout: closeTimeout,
+		// The smallest that gorilla grants beyond a control frame: subscribes
+		// are rare, and connections many.
+		ReadBufferSize: 256,
+		// The hub writes its own frames; with a pool gorilla keeps no buffer
+		// for the rare close frame that it sends itself.
+		WriteBufferSize: 256,
+		WriteBufferPool: &sync.Pool{},
+		Subprotocols:    []string{Subprotocol},
+		// Check has looked at the origin already.
+		CheckOrigin: func(*http.Request) bool { return true },
+		Error:       func(http.ResponseWriter, *http.Request, int, error) {},
+	}
+}
+
+// Check says whether Upgrade would refuse the request for what it asks, as
+// opposed to the limits of the node. A server that has to decide before it
+// gives the connection away calls it first.
+func (h *Hub) Check(r *http.Request) *Refusal {
+	switch {
+	case r.Method != http.MethodGet || !websocket.IsWebSocketUpgrade(r):
+		return refuseUpgrade
+	case !offersProtocol(r):
+		return refuseProtocol
+	case !h.allowsOrigin(r):
+		return refuseOrigin
+	}
+	select {
+	case <-h.quit:
+		return refuseDraining
+	default:
+		return nil
+	}
+}
+
+// offersProtocol lets in who asks for the hub's subprotocol or for none.
+func offersProtocol(r *http.Request) bool {
+	offered := websocket.Subprotocols(r)
+	return len(offered) == 0 || slices.Contains(offered, Subprotocol)
+}
+
+// allowsOrigin protects users whose browser carries no token by itself from
+// foreign pages all the same: a leaked token is of no use there. Native apps
+// send no origin.
+func (h *Hub) allowsOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" || slices.Contains(h.cfg.Origins, origin) {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
+}
+
+// Upgrade turns the request into a WebSocket and returns while a goroutine of
+// its own serves it, so that the caller's stack and buffers are free. The
+// remote address of r counts against the limit per address. If it refuses it
+// has answered w with a problem and returns a [*Refusal].
+func (h *Hub) Upgrade(w http.ResponseWriter, r *http.Request) error {
+	if refusal := h.Check(r); refusal != nil {
+		return answer(w, refusal)
+	}
+	if !h.admit() {
+		return answer(w, refuseDraining)
+	}
+	from := addressOf(r.RemoteAddr)
+	if refusal := h.door.enter(from); refusal != nil {
+		h.sessions.Done()
+		return answer(w, refusal)
+	}
+	conn, err := h.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		h.door.leave(from)
+		h.sessions.Done()
+		return h.failed(w, err)
+	}
+	if c, ok := conn.NetConn().(interface{ SetWriteBuffer(int) error }); ok {
+		if err := c.SetWriteBuffer(socketBuffer); err != nil {
+			h.log.WithError(err).Debug("hub: set socket buffer")
+		}
+	}
+	h.serve(newSession(h, conn, from))
+	return nil
+}
+
+func (h *Hub) serve(s *session) {
+	h.wheel.add(s)
+	select {
+	case <-h.quit: // too late to be told by whoever closed quit
+		s.shut(CloseRestart)
+	default:
+	}
+	go s.read()
+}
+
+func answer(w http.ResponseWriter, refusal *Refusal) error {
+	if err := refusal.Write(w); err != nil {
+		return err
+	}
+	return refusal
+}
+
+// failed answers what only gorilla finds: a wrong version or key. After the
+// hijack nothing can be answered any more.
+func (h *Hub) failed(w http.ResponseWriter, err error) error {
+	var bad websocket.HandshakeError
+	if errors.As(err, &bad) {
+		return answer(w, refuse(http.StatusBadRequest, "handshake", bad.Error(), 0))
+	}
+	return fmt.Errorf("hub: upgrade: %w", err)
+}
