@@ -53,6 +53,9 @@ var deliverySchedule = []time.Duration{
 	20 * time.Hour, 24 * time.Hour,
 }
 
+// maxRetryAfter bounds how long a backend may put its own results off.
+const maxRetryAfter = 24 * time.Hour
+
 // minGap keeps two queries of one order apart, whatever the schedule says.
 const minGap = time.Second
 
@@ -78,7 +81,7 @@ func nextDelivery(tries int, retryAfter time.Duration, now order.Time) order.Tim
 		return 0
 	}
 	wait := deliverySchedule[max(tries, 1)-1]
-	return now.Add(max(wait+jitter(wait), min(retryAfter, 24*time.Hour)))
+	return now.Add(max(wait+jitter(wait), min(retryAfter, maxRetryAfter)))
 }
 
 func jitter(gap time.Duration) time.Duration {

@@ -149,22 +149,26 @@ func (o Order) result() *Result {
 	if !o.Status().Final() {
 		return nil
 	}
-	r := &Result{At: o.ResolvedAt, Reason: optional(o.Reason)}
+	return &Result{At: o.ResolvedAt, Reason: optional(o.Reason), Refund: o.RefundTotal()}
+}
+
+// RefundTotal returns what goes back to the payer in all, or nil.
+func (o Order) RefundTotal() *ResultRefund {
 	accepted, credited := o.refundSums()
 	if accepted == 0 {
-		return r
+		return nil
 	}
-	r.Refund = &ResultRefund{Amount: Money{Minor: accepted, Currency: o.Amount.Currency}}
-	for _, f := range o.Refunds {
-		if f.FailedAt == 0 {
-			r.Refund.AcceptedAt = max(r.Refund.AcceptedAt, f.AcceptedAt)
-			r.Refund.CreditedAt = max(r.Refund.CreditedAt, f.CreditedAt)
+	total := &ResultRefund{Amount: Money{Minor: accepted, Currency: o.Amount.Currency}}
+	for _, r := range o.Refunds {
+		if r.FailedAt == 0 {
+			total.AcceptedAt = max(total.AcceptedAt, r.AcceptedAt)
+			total.CreditedAt = max(total.CreditedAt, r.CreditedAt)
 		}
 	}
 	if credited < accepted {
-		r.Refund.CreditedAt = 0
+		total.CreditedAt = 0
 	}
-	return r
+	return total
 }
 
 func optional(s string) *string {

@@ -1,0 +1,197 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"anxin/engine/order"
+)
+
+// maxRaces bounds how often a decision is taken anew because another commit of the
+// same order came first. A burst of callbacks for one order stays far below it.
+const maxRaces = 50
+
+// decision is what one reading of an order leads to: the change and what is to be
+// written with it. What the change itself causes is added by owed.
+type decision struct {
+	order.Change
+	with Commit
+}
+
+// decide reads an order, lets f decide, and commits the outcome with all that it
+// causes, again from the start while others win the race. f may run several times. It
+// returns the order as it is then.
+func (e *Engine) decide(ctx context.Context, orderNo string, f func(o order.Order, now order.Time) (decision, error)) (order.Order, error) {
+	for range maxRaces {
+		before, err := e.deps.Store.Order(ctx, orderNo)
+		if err != nil {
+			return order.Order{}, fmt.Errorf("load order: %w", err)
+		}
+		d, err := f(before, now())
+		if err != nil {
+			return before, err
+		}
+		if d.Changed() {
+			d.with.Order, d.with.Expect, d.with.Events = &d.Order, before.Seq, d.Events
+			e.owed(&d.with, before, d.Change)
+		}
+		err = e.commit(ctx, d.with)
+		switch {
+		case err == nil && d.Changed():
+			return d.Order, nil
+		case err == nil:
+			return before, nil
+		case !errors.Is(err, ErrConflict):
+			return before, err
+		}
+	}
+	return order.Order{}, ErrBusy
+}
+
+// commit leases the tasks that are near, writes, and tells whoever listens.
+func (e *Engine) commit(ctx context.Context, c Commit) error {
+	if c.Order == nil && len(c.Tasks) == 0 && len(c.Callbacks) == 0 && len(c.Processed) == 0 && c.Accepted == nil && c.Key == nil {
+		return nil
+	}
+	at := now()
+	for i := range c.Tasks {
+		e.runner.lease(&c.Tasks[i].Task, at)
+	}
+	if err := e.deps.Store.Commit(ctx, c); err != nil {
+		return err
+	}
+	e.runner.committed(c.Tasks)
+	if c.Order != nil {
+		e.deps.Listener.Committed(*c.Order, c.Events)
+	}
+	return nil
+}
+
+// owed adds the work that a change causes. It is the one place that knows: whoever
+// changes an order need not think of what follows. A task that the caller writes
+// itself is left as the caller has it.
+func (e *Engine) owed(c *Commit, before order.Order, change order.Change) {
+	after := change.Order
+	e.oweWebhooks(c, change)
+	if after.ClaimedAt != 0 && before.ClaimedAt == 0 {
+		c.addTask(stageTask(after), after.ClaimedAt.Add(e.cfg.Stages.Delayed))
+	}
+	if after.Status().Final() && !before.Status().Final() && after.ClaimedAt != 0 {
+		c.dropTask(stageTask(after))
+	}
+	if after.Mode != order.Managed || !e.HasChannel(after.Channel) {
+		return
+	}
+	switch query := queryTask(after); {
+	case len(after.OpenRefunds()) > len(before.OpenRefunds()):
+		c.addTask(query, nextByAge(refundSchedule, after.UpdatedAt, after.UpdatedAt))
+	case settled(after) && !settled(before):
+		c.dropTask(query)
+	case before.Seq == 0:
+		c.addTask(query, nextByAge(unclaimedSchedule, after.CreatedAt, after.CreatedAt))
+	}
+}
+
+// settled reports whether the channel has nothing more to be asked about the order.
+func settled(o order.Order) bool {
+	return o.Payment != order.Pending && len(o.OpenRefunds()) == 0
+}
+
+func queryTask(o order.Order) TaskKey   { return TaskKey{o.OrderNo, TaskQuery, o.Channel} }
+func deliverTask(o order.Order) TaskKey { return TaskKey{o.OrderNo, TaskDeliver, o.Backend} }
+func stageTask(o order.Order) TaskKey   { return TaskKey{o.OrderNo, TaskStage, ""} }
+
+// addTask and dropTask write a task unless the commit writes it already.
+func (c *Commit) addTask(key TaskKey, due order.Time) {
+	if !c.writesTask(key) {
+		c.Tasks = append(c.Tasks, TaskWrite{Task: Task{TaskKey: key, DueAt: due}})
+	}
+}
+
+func (c *Commit) dropTask(key TaskKey) {
+	if !c.writesTask(key) {
+		c.Tasks = append(c.Tasks, TaskWrite{Task: Task{TaskKey: key}, Delete: true})
+	}
+}
+
+func (c *Commit) writesTask(key TaskKey) bool {
+	for _, w := range c.Tasks {
+		if w.TaskKey == key {
+			return true
+		}
+	}
+	return false
+}
+
+// oweWebhooks writes one webhook for each result and case that the change tells.
+func (e *Engine) oweWebhooks(c *Commit, change order.Change) {
+	o := change.Order
+	if !e.deps.Backends[o.Backend] {
+		return
+	}
+	for _, ev := range change.Events {
+		kind := webhookType(ev)
+		if kind == "" {
+			continue
+		}
+		c.Webhooks = append(c.Webhooks, Webhook{
+			ID: webhookID(o.OrderNo, ev.Seq), OrderNo: o.OrderNo, Seq: ev.Seq, Type: kind,
+			Body: webhookBody(o, ev, kind), CreatedAt: ev.At,
+		})
+	}
+	if len(c.Webhooks) > 0 {
+		c.addTask(deliverTask(o), o.UpdatedAt)
+	}
+}
+
+// webhookType names what a backend is told of an event, "" for nothing. In pushed mode
+// the backend said it itself, and is told nothing but cases.
+func webhookType(ev order.Event) string {
+	switch {
+	case ev.Type == order.EventCaseOpened:
+		return "order.case_opened"
+	case ev.Type != order.EventStatus || ev.Detail.Work == order.WorkDeliver || ev.Detail.Source == order.FromBackend:
+		return ""
+	case ev.Detail.RefundID != "" && ev.Detail.Payment == order.Succeeded:
+		return "order.refunding" // a partial refund, or one that failed: the body tells
+	case ev.Detail.Payment == order.Pending:
+		return ""
+	}
+	return "order." + string(ev.Detail.Payment)
+}
+
+// webhookID is the same for the same event whoever commits it, so that a backend can
+// drop repeats.
+func webhookID(orderNo string, seq int64) string {
+	return fmt.Sprintf("msg_%s_%d", orderNo, seq)
+}
+
+// webhookData is what a backend is told: enough to act on without asking back.
+type webhookData struct {
+	OrderNo    string              `json:"order_no"`
+	Seq        int64               `json:"seq"`
+	Payment    order.Payment       `json:"payment"`
+	Amount     order.Money         `json:"amount"`
+	Reason     string              `json:"reason,omitempty"`
+	ChannelTxn string              `json:"channel_txn,omitempty"`
+	Case       order.CaseKind      `json:"case,omitempty"`
+	Refund     *order.ResultRefund `json:"refund,omitempty"`
+}
+
+func webhookBody(o order.Order, ev order.Event, kind string) json.RawMessage {
+	body, err := json.Marshal(struct {
+		Type      string      `json:"type"`
+		Timestamp string      `json:"timestamp"`
+		Data      webhookData `json:"data"`
+	}{kind, ev.At.Std().Format(time.RFC3339Nano), webhookData{
+		OrderNo: o.OrderNo, Seq: ev.Seq, Payment: ev.Detail.Payment, Amount: o.Amount, Reason: o.Reason,
+		ChannelTxn: o.ChannelTxn, Case: ev.Detail.Case, Refund: o.RefundTotal(),
+	}})
+	if err != nil {
+		panic(fmt.Sprintf("marshal webhook: %v", err)) // fixed types of this package: cannot fail
+	}
+	return body
+}

@@ -1,0 +1,80 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"anxin/engine/order"
+)
+
+// runDeliver sends the webhooks that an order owes its backend, oldest first, until
+// none is left or one is refused. A later result never overtakes an earlier one.
+func (e *Engine) runDeliver(ctx context.Context, t Task) {
+	for ctx.Err() == nil {
+		w, err := e.deps.Store.NextWebhook(ctx, t.OrderNo)
+		if errors.Is(err, ErrNotFound) {
+			done := Commit{Fence: &Fence{t.TaskKey, t.Token}}
+			done.dropTask(t.TaskKey)
+			err = e.commit(ctx, done)
+		}
+		if err != nil || w.ID == "" {
+			e.logTask(ctx, t, err)
+			return
+		}
+		delivered, err := e.deliver(ctx, t, w)
+		if err != nil || !delivered {
+			e.logTask(ctx, t, err)
+			return
+		}
+		t.Tries = 0
+	}
+}
+
+// deliver sends one webhook. The first try is ordinary handling; from the second on
+// the payer is shown that a numbered attempt runs.
+func (e *Engine) deliver(ctx context.Context, t Task, w Webhook) (bool, error) {
+	fence := &Fence{t.TaskKey, t.Token}
+	if t.Tries > 0 {
+		_, err := e.decide(ctx, t.OrderNo, func(o order.Order, now order.Time) (decision, error) {
+			return decision{Change: o.StartAttempt(order.WorkDeliver, now), with: Commit{Fence: fence}}, nil
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	e.counts.deliveries.Add(1)
+	sendErr := e.deps.Sender.Send(ctx, t.Target, w)
+	if ctx.Err() != nil {
+		return false, nil // shutting down: sent again with the same webhook-id
+	}
+	if sendErr != nil {
+		e.counts.deliveryFailures.Add(1)
+		return false, e.undelivered(ctx, t, sendErr)
+	}
+	_, err := e.decide(ctx, t.OrderNo, func(o order.Order, now order.Time) (decision, error) {
+		return decision{Change: o.Delivered(w.Seq, now), with: Commit{
+			Fence: fence, Accepted: &WebhookOutcome{ID: w.ID, Accepted: true, At: now},
+		}}, nil
+	})
+	return err == nil, err
+}
+
+// undelivered promises the next try, or opens a case when the schedule has run out;
+// the webhook stays owed.
+func (e *Engine) undelivered(ctx context.Context, t Task, sendErr error) error {
+	refused := &DeliveryError{Code: "error"}
+	errors.As(sendErr, &refused)
+	_, err := e.decide(ctx, t.OrderNo, func(o order.Order, now order.Time) (decision, error) {
+		d := decision{with: Commit{Fence: &Fence{t.TaskKey, t.Token}}}
+		next := nextDelivery(t.Tries+1, refused.RetryAfter, now)
+		d.Change = o.DeliveryFailed(refused.Code, next, now)
+		if next == 0 {
+			d.Change = d.Change.Then(d.Order.OpenCase(order.CaseDeliveryFailed, now, order.Detail{Code: refused.Code}))
+			d.with.dropTask(t.TaskKey)
+			return d, nil
+		}
+		d.with.Tasks = []TaskWrite{{Task: Task{TaskKey: t.TaskKey, DueAt: next, Tries: t.Tries + 1}}}
+		return d, nil
+	})
+	return err
+}

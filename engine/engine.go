@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"anxin/engine/channel"
+	"anxin/engine/order"
+)
+
+// Config is what an Engine is told once. Zero fields take the defaults.
+type Config struct {
+	Stages       order.StageLimits
+	CheckGap     time.Duration // between two check-nows of one order
+	QueryWorkers int           // concurrent queries per channel
+	SendWorkers  int           // concurrent deliveries per backend
+}
+
+// Deps are the engine's ports.
+type Deps struct {
+	Store    Store
+	Channels map[string]channel.Channel
+	Sender   Sender
+	Backends map[string]bool // names of the backends that have a webhook
+	Listener Listener
+	Log      logrus.FieldLogger
+}
+
+// Engine runs orders. Its methods are safe for concurrent use, before and during Run.
+type Engine struct {
+	cfg    Config
+	deps   Deps
+	runner *runner
+	counts counters
+}
+
+type counters struct {
+	callbacks, duplicates, rejected, quarantined, queries, queryFailures, deliveries, deliveryFailures atomic.Int64
+}
+
+// Counts are totals since the start.
+type Counts struct {
+	Callbacks, Duplicates, Rejected, Quarantined, Queries, QueryFailures, Deliveries, DeliveryFailures int64
+}
+
+// New checks what it is given and starts nothing.
+func New(cfg Config, deps Deps) (*Engine, error) {
+	if deps.Store == nil || deps.Sender == nil || deps.Listener == nil || deps.Log == nil {
+		return nil, errors.New("engine needs a store, a sender, a listener and a log")
+	}
+	if cfg.Stages == (order.StageLimits{}) {
+		cfg.Stages = order.DefaultStageLimits
+	}
+	if cfg.Stages.Delayed <= 0 || cfg.Stages.Prolonged <= cfg.Stages.Delayed {
+		return nil, fmt.Errorf("stage limits %v must be positive and rising", cfg.Stages)
+	}
+	cfg.CheckGap = orDefault(cfg.CheckGap, 5*time.Second)
+	cfg.QueryWorkers = orDefault(cfg.QueryWorkers, 16)
+	cfg.SendWorkers = orDefault(cfg.SendWorkers, 16)
+	e := &Engine{cfg: cfg, deps: deps}
+	e.runner = newRunner(deps.Store,
+		map[TaskKind]handler{TaskQuery: e.runQuery, TaskDeliver: e.runDeliver, TaskProcess: e.runProcess, TaskStage: e.runStage},
+		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: 4, TaskStage: 4},
+		deps.Log)
+	return e, nil
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v > 0 {
+		return v
+	}
+	return def
+}
+
+// Run fires tasks until ctx ends and returns when the last handler has.
+func (e *Engine) Run(ctx context.Context) error {
+	e.runner.run(ctx)
+	return nil
+}
+
+// Counts returns the totals since the start.
+func (e *Engine) Counts() Counts {
+	return Counts{
+		Callbacks: e.counts.callbacks.Load(), Duplicates: e.counts.duplicates.Load(), Rejected: e.counts.rejected.Load(),
+		Quarantined: e.counts.quarantined.Load(), Queries: e.counts.queries.Load(), QueryFailures: e.counts.queryFailures.Load(),
+		Deliveries: e.counts.deliveries.Load(), DeliveryFailures: e.counts.deliveryFailures.Load(),
+	}
+}
+
+// Order returns an order, or ErrNotFound.
+func (e *Engine) Order(ctx context.Context, orderNo string) (order.Order, error) {
+	return e.deps.Store.Order(ctx, orderNo)
+}
+
+// Orders lists orders by a filter, with the cursor of the next page.
+func (e *Engine) Orders(ctx context.Context, f Filter) ([]order.Order, string, error) {
+	return e.deps.Store.Orders(ctx, f)
+}
+
+// Timeline returns an order's events after a seq, oldest first, at most limit.
+func (e *Engine) Timeline(ctx context.Context, orderNo string, after int64, limit int) ([]order.Event, error) {
+	return e.deps.Store.Events(ctx, orderNo, after, limit)
+}
+
+// Seqs returns the newest seq of each of the orders that exist.
+func (e *Engine) Seqs(ctx context.Context, orderNos []string) (map[string]int64, error) {
+	return e.deps.Store.Seqs(ctx, orderNos)
+}
+
+// HasChannel reports whether a channel is configured under the name.
+func (e *Engine) HasChannel(name string) bool {
+	_, ok := e.deps.Channels[name]
+	return ok
+}
+
+func now() order.Time { return order.At(time.Now()) }

@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"anxin/engine/channel"
+	"anxin/engine/order"
+)
+
+// quarantineLook is how soon after its storing a callback for an unknown order is
+// looked at again, for the registration that was being committed at that moment.
+const quarantineLook = 2 * time.Second
+
+// maxReplay bounds how many stored callbacks of one order are processed at a time.
+const maxReplay = 100
+
+// Receive takes in a callback and returns the answer for the channel: a success only
+// when every notification in it is durable. ErrUnknownChannel means that there is no
+// such channel to answer for.
+func (e *Engine) Receive(ctx context.Context, name string, r channel.Request) (channel.Answer, error) {
+	ch, ok := e.deps.Channels[name]
+	if !ok {
+		return channel.Answer{}, ErrUnknownChannel
+	}
+	e.counts.callbacks.Add(1)
+	notes, err := ch.Verify(ctx, r)
+	if err != nil {
+		e.counts.rejected.Add(1)
+		e.noteRejected(ctx, name, err)
+		return ch.Acknowledge(err), nil
+	}
+	for _, n := range notes {
+		if err := e.take(ctx, name, n, r); err != nil {
+			e.deps.Log.WithError(err).WithField("channel", name).Error("callback not stored, the channel will send it again")
+			return ch.Acknowledge(channel.ErrStore), nil
+		}
+	}
+	return ch.Acknowledge(nil), nil
+}
+
+// noteRejected lets agents see that callbacks for an order came and were refused. The
+// order's name in them is unverified, so nothing else follows from it.
+func (e *Engine) noteRejected(ctx context.Context, name string, err error) {
+	code := rejectionCode(err)
+	e.deps.Log.WithFields(logrus.Fields{"channel": name, "code": code}).Warn("callback refused")
+	var refused *channel.CallbackError
+	if !errors.As(err, &refused) || !order.ValidOrderNo(refused.OrderNo) {
+		return
+	}
+	_, err = e.decide(ctx, refused.OrderNo, func(o order.Order, now order.Time) (decision, error) {
+		if o.Channel != name {
+			return decision{}, nil
+		}
+		return decision{Change: o.RejectCallback(code, now)}, nil
+	})
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		e.deps.Log.WithError(err).Error("note refused callback")
+	}
+}
+
+func rejectionCode(err error) string {
+	for _, known := range []struct {
+		err  error
+		code string
+	}{
+		{channel.ErrSignature, "bad_signature"}, {channel.ErrStale, "stale"},
+		{channel.ErrMalformed, "malformed"}, {channel.ErrMerchant, "wrong_merchant"},
+	} {
+		if errors.Is(err, known.err) {
+			return known.code
+		}
+	}
+	return "refused"
+}
+
+// take stores one notification together with everything that it changes. Only a store
+// that cannot write is an error: evidence that moves nothing is stored all the same.
+func (e *Engine) take(ctx context.Context, name string, n channel.Notification, r channel.Request) error {
+	callback := Callback{
+		CallbackKey: CallbackKey{Channel: name, DedupeKey: n.DedupeKey},
+		OrderNo:     n.OrderNo, State: CallbackProcessed, Notification: n, Raw: r,
+	}
+	_, err := e.decide(ctx, n.OrderNo, func(o order.Order, now order.Time) (decision, error) {
+		return decision{Change: weigh(o, name, n, now), with: Commit{Callbacks: []Callback{callback}}}, nil
+	})
+	switch {
+	case errors.Is(err, ErrNotFound):
+		e.counts.quarantined.Add(1)
+		err = e.keep(ctx, callback, CallbackQuarantined, quarantineLook)
+	case errors.Is(err, ErrBusy):
+		err = e.keep(ctx, callback, CallbackPending, 0)
+	}
+	if errors.Is(err, ErrDuplicate) {
+		e.counts.duplicates.Add(1)
+		return nil
+	}
+	return err
+}
+
+// weigh applies a notification to its order. One that came through another channel
+// than the order's is about somebody else's payment.
+func weigh(o order.Order, name string, n channel.Notification, now order.Time) order.Change {
+	if o.Channel != name {
+		return o.OpenCase(order.CaseMerchantMismatch, now, order.Detail{Source: order.FromCallback})
+	}
+	return o.Apply(n.Evidence, now)
+}
+
+// keep stores a callback for later, together with the task that will see to it.
+func (e *Engine) keep(ctx context.Context, c Callback, state CallbackState, in time.Duration) error {
+	c.State = state
+	commit := Commit{Callbacks: []Callback{c}}
+	commit.addTask(processTask(c.OrderNo, c.Channel), now().Add(in))
+	if err := e.commit(ctx, commit); err != nil {
+		return fmt.Errorf("store callback: %w", err)
+	}
+	return nil
+}
+
+func processTask(orderNo, channel string) TaskKey {
+	return TaskKey{orderNo, TaskProcess, channel}
+}
+
+// runProcess weighs the stored callbacks of an order that were not weighed when they
+// came. While the order is unknown they stay where they are: registering it owes this
+// task again.
+func (e *Engine) runProcess(ctx context.Context, t Task) {
+	done := decision{with: Commit{Fence: &Fence{t.TaskKey, t.Token}}}
+	done.with.dropTask(t.TaskKey)
+	_, err := e.decide(ctx, t.OrderNo, func(o order.Order, now order.Time) (decision, error) {
+		return e.weighStored(ctx, o, done, now)
+	})
+	if errors.Is(err, ErrNotFound) {
+		err = e.commit(ctx, done.with)
+	}
+	e.logTask(ctx, t, err)
+}
+
+func (e *Engine) weighStored(ctx context.Context, o order.Order, d decision, now order.Time) (decision, error) {
+	d.Change = order.Change{Order: o}
+	for _, state := range []CallbackState{CallbackQuarantined, CallbackPending} {
+		stored, err := e.deps.Store.Callbacks(ctx, o.OrderNo, state, maxReplay)
+		if err != nil {
+			return decision{}, fmt.Errorf("load callbacks: %w", err)
+		}
+		for _, c := range stored {
+			d.Change = d.Change.Then(weigh(d.Order, c.Channel, c.Notification, now))
+			d.with.Processed = append(d.with.Processed, c.CallbackKey)
+		}
+	}
+	return d, nil
+}
+
+// logTask logs what kept a task from committing. Being fenced is no error: whoever
+// took the task over does its work.
+func (e *Engine) logTask(ctx context.Context, t Task, err error) {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrFenced) {
+		e.deps.Log.WithError(err).WithFields(logrus.Fields{"order_no": t.OrderNo, "kind": t.Kind}).Error("task did not finish")
+	}
+}
