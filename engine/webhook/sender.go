@@ -1,0 +1,152 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"syscall"
+	"time"
+
+	"anxin/engine"
+)
+
+const (
+	// sendTimeout is the least that the Standard Webhooks specification lets a
+	// receiver count on; slower ones are tried again.
+	sendTimeout = 15 * time.Second
+	// maxAnswer bounds what is read of a backend's answer so that the connection can be
+	// used again.
+	maxAnswer = 64 << 10
+)
+
+// Endpoint is where the webhooks of one backend go.
+type Endpoint struct {
+	URL          string
+	Secrets      []Secret // the first is the current one
+	AllowPrivate bool     // the address may be loopback, private or link-local
+}
+
+// Sender is the engine's Sender over HTTP.
+type Sender struct {
+	endpoints map[string]Endpoint
+	public    *http.Client
+	private   *http.Client
+}
+
+var _ engine.Sender = (*Sender)(nil)
+
+// NewSender checks the endpoints, by name of their backend.
+func NewSender(endpoints map[string]Endpoint) (*Sender, error) {
+	for name, e := range endpoints {
+		u, err := url.Parse(e.URL)
+		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+			return nil, fmt.Errorf("webhook url of backend %q must be http(s)", name)
+		}
+		if len(e.Secrets) == 0 {
+			return nil, fmt.Errorf("webhook of backend %q needs a secret", name)
+		}
+	}
+	return &Sender{endpoints: endpoints, public: client(refusePrivate), private: client(nil)}, nil
+}
+
+// Close ends idle connections.
+func (s *Sender) Close() {
+	s.public.CloseIdleConnections()
+	s.private.CloseIdleConnections()
+}
+
+// client neither follows redirects (a result must not wander) nor uses a proxy (the
+// address check would then see the proxy's).
+func client(control func(network, address string, c syscall.RawConn) error) *http.Client {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: control}
+	return &http.Client{
+		Timeout: sendTimeout,
+		Transport: &http.Transport{
+			DialContext: dialer.DialContext, MaxIdleConnsPerHost: 16, IdleConnTimeout: 30 * time.Second,
+			TLSHandshakeTimeout: 5 * time.Second, MaxResponseHeaderBytes: maxAnswer, ForceAttemptHTTP2: true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+var errPrivate = errors.New("address is not public")
+
+// sharedSpace is carrier-grade NAT (RFC 6598), as private as the ranges that netip knows.
+var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
+
+// refusePrivate runs on the address that is really dialled, after resolution, so a
+// name that changes its answer cannot slip through.
+func refusePrivate(_, address string, _ syscall.RawConn) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return errPrivate
+	}
+	ip := ap.Addr().Unmap()
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() || sharedSpace.Contains(ip) {
+		return errPrivate
+	}
+	return nil
+}
+
+// Send posts a webhook. Any 2xx answer accepts it; everything else is an
+// *engine.DeliveryError whose code holds nothing that the backend said.
+func (s *Sender) Send(ctx context.Context, backend string, w engine.Webhook) error {
+	e, ok := s.endpoints[backend]
+	if !ok {
+		return &engine.DeliveryError{Code: "no_endpoint"}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.URL, bytes.NewReader(w.Body))
+	if err != nil {
+		return &engine.DeliveryError{Code: "bad_url", Err: err}
+	}
+	at := time.Now()
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "Anxin-Webhook/1")
+	req.Header.Set(HeaderID, w.ID)
+	req.Header.Set(HeaderTimestamp, strconv.FormatInt(at.Unix(), 10))
+	req.Header.Set(HeaderSignature, Sign(e.Secrets, w.ID, at, w.Body))
+	c := s.public
+	if e.AllowPrivate {
+		c = s.private
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return &engine.DeliveryError{Code: failureCode(err), Err: err}
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer))
+	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		return nil
+	}
+	return &engine.DeliveryError{Code: "http_" + strconv.Itoa(resp.StatusCode), RetryAfter: retryAfter(resp.Header.Get("Retry-After"), at)}
+}
+
+func failureCode(err error) string {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, errPrivate):
+		return "address_refused"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "timeout"
+	}
+	return "connection"
+}
+
+// retryAfter reads seconds or an HTTP date (RFC 9110, section 10.2.3); 0 when absent or
+// unreadable.
+func retryAfter(value string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil && seconds > 0 {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil && at.After(now) {
+		return at.Sub(now)
+	}
+	return 0
+}
