@@ -1,0 +1,346 @@
+// Package bustest holds every hub.Bus to the promises of that interface, and
+// starts the Redis servers that tests need.
+package bustest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"anxin/hub"
+)
+
+// Patience is how long a test waits for something that must happen. It is not
+// a measure of speed: a loaded machine may need long.
+const Patience = 20 * time.Second
+
+// probeEvery is the pause between two probes of a subscription that takes
+// effect some time after Subscribe.
+const probeEvery = 10 * time.Millisecond
+
+// Factory makes a network that nobody else uses and returns how to join it.
+type Factory func(t *testing.T) (join func() hub.Bus)
+
+// Run runs the suite.
+func Run(t *testing.T, factory Factory) {
+	t.Helper()
+	tests := map[string]func(*testing.T, Factory){
+		"brings payloads to other subscribed nodes only": subscribedOnly,
+		"keeps the order of each publisher":              keepsOrder,
+		"carries any bytes under any topic":              anyBytes,
+		"stops after unsubscribe":                        stopsAfterUnsubscribe,
+		"subscribes again after unsubscribe":             subscribesAgain,
+		"serves many topics":                             manyTopics,
+		"takes topics recorded before run":               recordedBeforeRun,
+		"never blocks a publisher":                       neverBlocks,
+		"ends when its context ends":                     ends,
+		"is safe for concurrent use":                     concurrentUse,
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, factory)
+		})
+	}
+}
+
+// Node is a bus that runs for the length of a test and records what it receives.
+type Node struct {
+	hub.Bus
+
+	mu       sync.Mutex // guards what follows
+	received map[string][]string
+	joined   map[string]int
+	changed  chan struct{}
+}
+
+var _ hub.Receiver = (*Node)(nil)
+
+// Start runs the bus until the test ends.
+func Start(t *testing.T, bus hub.Bus) *Node {
+	t.Helper()
+	n := &Node{Bus: bus, received: map[string][]string{}, joined: map[string]int{}, changed: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- bus.Run(ctx, n) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("bus ended with %v", err)
+		}
+	})
+	return n
+}
+
+// Received records a payload.
+func (n *Node) Received(topic string, payload []byte) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.received[topic] = append(n.received[topic], string(payload))
+	n.announce()
+}
+
+// Joined counts how often a topic took effect.
+func (n *Node) Joined(topics []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, t := range topics {
+		n.joined[t]++
+	}
+	n.announce()
+}
+
+func (n *Node) announce() {
+	close(n.changed)
+	n.changed = make(chan struct{})
+}
+
+// Until waits until the condition on what the node received holds, and fails
+// the test if it does not within Patience.
+func (n *Node) Until(t *testing.T, what string, ok func(received map[string][]string, joined map[string]int) bool) {
+	t.Helper()
+	if !n.within(Patience, ok) {
+		t.Fatalf("never happened: %s", what)
+	}
+}
+
+func (n *Node) within(d time.Duration, ok func(map[string][]string, map[string]int) bool) bool {
+	timeout := time.NewTimer(d)
+	defer timeout.Stop()
+	for {
+		n.mu.Lock()
+		holds, changed := ok(n.received, n.joined), n.changed
+		n.mu.Unlock()
+		if holds {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-timeout.C:
+			return false
+		}
+	}
+}
+
+// Reach publishes probes from a node until one arrives here, so that the
+// subscription is known to work. It leaves no trace in what is recorded.
+func (n *Node) Reach(t *testing.T, from hub.Bus, topic string) {
+	t.Helper()
+	const probe = "probe"
+	deadline := time.Now().Add(Patience)
+	for {
+		from.Publish(topic, []byte(probe))
+		if n.within(probeEvery, func(received map[string][]string, _ map[string]int) bool {
+			return len(received[topic]) > 0
+		}) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("topic %q never reached the node", topic)
+		}
+	}
+	// One last probe with a mark: when it is here the others are through.
+	from.Publish(topic, []byte("mark"))
+	n.Until(t, "the last probe arrives", func(received map[string][]string, _ map[string]int) bool {
+		r := received[topic]
+		return len(r) > 0 && r[len(r)-1] == "mark"
+	})
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.received, topic)
+}
+
+func got(topic, payload string) func(map[string][]string, map[string]int) bool {
+	return func(received map[string][]string, _ map[string]int) bool {
+		for _, p := range received[topic] {
+			if p == payload {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func subscribedOnly(t *testing.T, factory Factory) {
+	join := factory(t)
+	a, b, c := Start(t, join()), Start(t, join()), Start(t, join())
+	b.Subscribe("one")
+	b.Subscribe("two")
+	c.Subscribe("two")
+	b.Reach(t, a, "one")
+	b.Reach(t, a, "two")
+	c.Reach(t, a, "two")
+
+	a.Publish("one", []byte("first"))
+	a.Publish("two", []byte("second"))
+	b.Until(t, "b gets one", got("one", "first"))
+	b.Until(t, "b gets two", got("two", "second"))
+	c.Until(t, "c gets two", got("two", "second"))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.received["one"]) > 0 {
+		t.Errorf("c received %q without a subscription", c.received["one"])
+	}
+}
+
+func keepsOrder(t *testing.T, factory Factory) {
+	const count = 500
+	join := factory(t)
+	a, b, reader := Start(t, join()), Start(t, join()), Start(t, join())
+	reader.Subscribe("t")
+	reader.Reach(t, a, "t")
+	reader.Reach(t, b, "t")
+
+	var publishers sync.WaitGroup
+	for name, bus := range map[string]hub.Bus{"a": a, "b": b} {
+		publishers.Go(func() {
+			for i := range count {
+				bus.Publish("t", fmt.Appendf(nil, "%s%04d", name, i))
+			}
+		})
+	}
+	publishers.Wait()
+	reader.Until(t, "the last ones arrive", func(received map[string][]string, joined map[string]int) bool {
+		last := fmt.Sprintf("%04d", count-1)
+		return got("t", "a"+last)(received, joined) && got("t", "b"+last)(received, joined)
+	})
+	reader.mu.Lock()
+	defer reader.mu.Unlock()
+	newest := map[byte]string{}
+	for _, p := range reader.received["t"] {
+		if p <= newest[p[0]] {
+			t.Fatalf("%q came after %q", p, newest[p[0]])
+		}
+		newest[p[0]] = p
+	}
+}
+
+func anyBytes(t *testing.T, factory Factory) {
+	join := factory(t)
+	a, b := Start(t, join()), Start(t, join())
+	all := make([]byte, 256)
+	for i := range all {
+		all[i] = byte(i)
+	}
+	for _, topic := range []string{"order:A-1_b", "inbox:张三", "a{b}c", "{}", "* ?[x]", "quote\"'\\"} {
+		b.Subscribe(topic)
+		b.Reach(t, a, topic)
+		a.Publish(topic, all)
+		b.Until(t, "the bytes arrive", got(topic, string(all)))
+		a.Publish(topic, nil)
+		b.Until(t, "an empty payload arrives", got(topic, ""))
+	}
+}
+
+func stopsAfterUnsubscribe(t *testing.T, factory Factory) {
+	join := factory(t)
+	a, b := Start(t, join()), Start(t, join())
+	b.Subscribe("kept")
+	b.Subscribe("left")
+	b.Reach(t, a, "kept")
+	b.Reach(t, a, "left")
+	b.Unsubscribe("left")
+	for i := range 1000 {
+		payload := fmt.Sprint(i)
+		a.Publish("left", []byte(payload))
+		a.Publish("kept", []byte(payload))
+		b.Until(t, "the kept topic goes on", got("kept", payload))
+		if !b.within(probeEvery, got("left", payload)) {
+			return
+		}
+	}
+	t.Error("payloads still arrive after unsubscribe")
+}
+
+func subscribesAgain(t *testing.T, factory Factory) {
+	join := factory(t)
+	a, b := Start(t, join()), Start(t, join())
+	for range 5 {
+		b.Subscribe("t")
+		b.Unsubscribe("t")
+		b.Subscribe("t")
+		b.Reach(t, a, "t")
+		b.Unsubscribe("t")
+	}
+}
+
+func manyTopics(t *testing.T, factory Factory) {
+	const count = 300
+	join := factory(t)
+	a, b := Start(t, join()), Start(t, join())
+	name := func(i int) string { return fmt.Sprintf("order:%d", i) }
+	for i := range count {
+		b.Subscribe(name(i))
+	}
+	for i := range count {
+		b.Reach(t, a, name(i))
+		a.Publish(name(i), []byte(name(i)))
+	}
+	for i := range count {
+		b.Until(t, name(i)+" arrives", got(name(i), name(i)))
+	}
+}
+
+func recordedBeforeRun(t *testing.T, factory Factory) {
+	join := factory(t)
+	a, bus := Start(t, join()), join()
+	bus.Subscribe("early")
+	bus.Subscribe("gone")
+	bus.Unsubscribe("gone")
+	b := Start(t, bus)
+	b.Reach(t, a, "early")
+}
+
+func neverBlocks(t *testing.T, factory Factory) {
+	join := factory(t)
+	bus, other := join(), join()
+	other.Subscribe("t")
+	for range 20_000 { // nobody runs: this returns or the test hangs
+		bus.Publish("t", []byte("payload"))
+	}
+	n := Start(t, other)
+	n.Reach(t, Start(t, bus), "t")
+}
+
+func ends(t *testing.T, factory Factory) {
+	bus := factory(t)()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- bus.Run(ctx, &Node{received: map[string][]string{}, joined: map[string]int{}, changed: make(chan struct{})})
+	}()
+	bus.Subscribe("t")
+	cancel()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Errorf("run returned %v", err)
+		}
+	case <-time.After(Patience):
+		t.Fatal("run did not end")
+	}
+	bus.Publish("t", nil)
+	bus.Subscribe("u")
+	bus.Unsubscribe("u")
+}
+
+func concurrentUse(t *testing.T, factory Factory) {
+	join := factory(t)
+	a, b := Start(t, join()), Start(t, join())
+	var users sync.WaitGroup
+	for u := range 4 {
+		users.Go(func() {
+			for i := range 100 {
+				topic := fmt.Sprintf("t%d", (u+i)%7)
+				b.Subscribe(topic)
+				a.Publish(topic, []byte("x"))
+				b.Unsubscribe(topic)
+			}
+		})
+	}
+	users.Wait()
+	b.Subscribe("after")
+	b.Reach(t, a, "after")
+}
