@@ -1,0 +1,55 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"anxin/engine"
+	"anxin/engine/order"
+)
+
+// claimChunk bounds how many tasks one transaction leases: commits wait about 2 ms for
+// that many, and get their turn before the next chunk.
+const claimChunk = 500
+
+// ClaimTasks leases due tasks; see engine.TaskClaimer.
+func (s *Store) ClaimTasks(ctx context.Context, c engine.Claim) ([]engine.Task, error) {
+	var claimed []engine.Task
+	for len(claimed) < c.Limit {
+		chunk := min(claimChunk, c.Limit-len(claimed))
+		var tasks []engine.Task
+		err := s.writer.do(ctx, func(w *writes) (err error) {
+			tasks, err = w.claim(c, chunk)
+			return err
+		})
+		if err != nil && len(claimed) == 0 {
+			return nil, fmt.Errorf("claim tasks: %w", err)
+		}
+		// What was leased before an error must reach the caller, or it would wait for
+		// the end of its lease; the next claim meets the error again.
+		claimed = append(claimed, tasks...)
+		if err != nil || len(tasks) < chunk {
+			break
+		}
+	}
+	slices.SortStableFunc(claimed, func(a, b engine.Task) int { return cmp.Compare(a.DueAt, b.DueAt) })
+	return claimed, nil
+}
+
+func (w *writes) claim(c engine.Claim, limit int) ([]engine.Task, error) {
+	rows, err := w.claimTasks.Query(c.Token, int64(c.LeaseUntil), int64(c.DueBy), int64(c.Now), limit)
+	if err != nil {
+		return nil, fmt.Errorf("lease: %w", err)
+	}
+	tasks, err := collect(rows, func(r row) (engine.Task, error) {
+		t := engine.Task{Token: c.Token, LeaseUntil: c.LeaseUntil}
+		var due int64
+		err := r.Scan(&t.OrderNo, &t.Kind, &t.Target, &due, &t.Tries)
+		t.DueAt = order.Time(due)
+		return t, err
+	})
+	w.changed += int64(len(tasks))
+	return tasks, err
+}

@@ -1,0 +1,34 @@
+// Package store keeps the truth in one SQL database. Today that is SQLite, embedded;
+// the statements are written so that PostgreSQL can share them.
+//
+// # The way of a commit
+//
+// The caller's goroutine checks and encodes what it wants written and puts it into a
+// bounded queue. One goroutine owns the only connection that writes. It takes whatever
+// is queued, up to a bound, into one transaction and makes that durable with one fsync;
+// only then do the callers return. An idle store commits at once, a busy one pays one
+// fsync for many commits, and nobody ever waits for a timer.
+//
+//	caller: check, encode ─▶ queue ─▶ writer: BEGIN, each: checks then writes, COMMIT (fsync) ─▶ callers return
+//	                                    ▲ closes the log                  │ signals growth
+//	                                  checkpointer: copies the log into the database
+//
+// Commits of one group must not harm one another. Each one's checks (seq, fence,
+// callback, key) precede its first write, so a refused commit has written nothing and
+// its neighbours go on. When a statement fails for any other reason, the transaction is
+// rolled back and run again without the culprit.
+//
+// # The log
+//
+// SQLite appends commits to a write-ahead log and has to copy them into the database
+// some time. By default the unlucky writer that reaches 1,000 pages does it. Here a
+// checkpointer with a connection of its own copies while the writer goes on, and the
+// writer only closes the log (what is left to copy is little by then), so the log is
+// bounded under constant load too.
+//
+// # One process
+//
+// A SQLite store belongs to one process, which a lock file beside the database
+// enforces. So when it is opened, every lease in it is of a process that is dead, and
+// all of them are released at once instead of being waited for.
+package store

@@ -1,0 +1,132 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"anxin/engine"
+	"anxin/engine/order"
+)
+
+// Order returns an order with its payer's contact; see engine.OrderReader.
+func (s *Store) Order(ctx context.Context, orderNo string) (order.Order, error) {
+	o, err := scanOrder(s.reads.order.QueryRowContext(ctx, orderNo))
+	if err != nil {
+		return order.Order{}, fmt.Errorf("read order: %w", notFound(err))
+	}
+	return o, nil
+}
+
+func scanOrder(r row) (order.Order, error) {
+	var state, personal string
+	if err := r.Scan(&state, &personal); err != nil {
+		return order.Order{}, err
+	}
+	return decodeOrder(state, personal)
+}
+
+// Orders lists orders, newest registration first; see engine.OrderReader. A page has at
+// most 1,000 orders, whatever the limit.
+func (s *Store) Orders(ctx context.Context, f engine.Filter) ([]order.Order, string, error) {
+	limit := bounded(f.Limit)
+	query, args, err := listQuery(f, limit+1) // one more tells whether there is a next page
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := s.reads.pool.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, "", fmt.Errorf("list orders: %w", err)
+	}
+	list, err := collect(rows, scanOrder)
+	if err != nil {
+		return nil, "", fmt.Errorf("list orders: %w", err)
+	}
+	if len(list) <= limit {
+		return list, "", nil
+	}
+	list = list[:limit]
+	last := list[limit-1]
+	return list, position{last.CreatedAt, last.OrderNo}.cursor(f), nil
+}
+
+// listQuery writes the statement of a filter. A page begins after the last row of the
+// one before it, so that pages stay whole while orders come in.
+func listQuery(f engine.Filter, limit int) (string, []any, error) {
+	var where []string
+	var args []any
+	add := func(condition string, value any) {
+		args = append(args, value)
+		where = append(where, strings.ReplaceAll(condition, "$", "$"+strconv.Itoa(len(args))))
+	}
+	equal := func(column, value string) {
+		if value != "" {
+			add(column+" = $", value)
+		}
+	}
+	equal("status", string(f.Status))
+	equal("channel", f.Channel)
+	equal("diagnosis", string(f.Diagnosis))
+	equal("stage", string(f.Stage))
+	if f.Since != 0 {
+		add("created_at >= $", int64(f.Since))
+	}
+	if f.Until != 0 {
+		add("created_at < $", int64(f.Until))
+	}
+	if f.Cursor != "" {
+		after, err := parseCursor(f)
+		if err != nil {
+			return "", nil, err
+		}
+		add("created_at <= $", int64(after.createdAt))
+		before := fmt.Sprintf("(created_at < $%d OR order_no > $)", len(args))
+		args = append(args, after.orderNo)
+		where = append(where, strings.Replace(before, "> $", "> $"+strconv.Itoa(len(args)), 1))
+	}
+	query := "SELECT state, contact FROM orders"
+	if len(where) > 0 {
+		query += " WHERE " + strings.Join(where, " AND ")
+	}
+	args = append(args, limit)
+	return query + " ORDER BY created_at DESC, order_no LIMIT $" + strconv.Itoa(len(args)), args, nil
+}
+
+// Seqs returns the newest seq of each of the orders that exist; see engine.OrderReader.
+func (s *Store) Seqs(ctx context.Context, orderNos []string) (map[string]int64, error) {
+	found := make(map[string]int64, len(orderNos))
+	for len(orderNos) > 0 {
+		n := min(len(orderNos), seqSizes[len(seqSizes)-1])
+		if err := s.seqsOf(ctx, orderNos[:n], found); err != nil {
+			return nil, fmt.Errorf("read seqs: %w", err)
+		}
+		orderNos = orderNos[n:]
+	}
+	return found, nil
+}
+
+func (s *Store) seqsOf(ctx context.Context, orderNos []string, found map[string]int64) error {
+	size := seqSizes[0]
+	for _, next := range seqSizes[1:] {
+		if size < len(orderNos) {
+			size = next
+		}
+	}
+	args := make([]any, size)
+	for i := range args {
+		args[i] = orderNos[min(i, len(orderNos)-1)] // the padding repeats the last
+	}
+	rows, err := s.reads.seqs[size].QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	_, err = collect(rows, func(r row) (struct{}, error) {
+		var orderNo string
+		var seq int64
+		err := r.Scan(&orderNo, &seq)
+		found[orderNo] = seq
+		return struct{}{}, err
+	})
+	return err
+}

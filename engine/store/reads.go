@@ -1,0 +1,108 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"anxin/engine"
+)
+
+const (
+	sqlOrder     = `SELECT state, contact FROM orders WHERE order_no = $1`
+	sqlEvents    = `SELECT event FROM events WHERE order_no = $1 AND seq > $2 ORDER BY seq LIMIT $3`
+	sqlKey       = `SELECT hash, seq, at FROM idempotency_keys WHERE order_no = $1 AND key = $2`
+	sqlCallbacks = `SELECT channel, dedupe_key, notification, raw FROM callbacks WHERE order_no = $1 AND state = $2 ORDER BY id LIMIT $3`
+	sqlWebhook   = `SELECT id, seq, type, body, created_at FROM webhooks
+WHERE order_no = $1 AND accepted_at = 0 AND given_up_at = 0 ORDER BY seq, id LIMIT 1`
+	sqlPing = `SELECT COUNT(*) FROM schema_migrations`
+)
+
+// maxRows bounds what one call returns, so that no caller can make the store hold a
+// whole table in memory. A limit of 0 asks for as many.
+const maxRows = 1000
+
+func bounded(limit int) int {
+	if limit <= 0 {
+		return maxRows
+	}
+	return min(limit, maxRows)
+}
+
+// seqSizes are the numbers of orders that one statement of Seqs asks for. A list is
+// padded up to the next size, so that three prepared statements serve every length.
+var seqSizes = []int{1, 16, 256}
+
+// reads are the prepared statements of the reading pool.
+type reads struct {
+	pool *sql.DB
+
+	order, events, key, callbacks, webhook, pinged *sql.Stmt
+	seqs                                           map[int]*sql.Stmt // by size
+}
+
+func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
+	r := &reads{pool: pool, seqs: make(map[int]*sql.Stmt)}
+	for text, into := range map[string]**sql.Stmt{
+		sqlOrder: &r.order, sqlEvents: &r.events, sqlKey: &r.key,
+		sqlCallbacks: &r.callbacks, sqlWebhook: &r.webhook, sqlPing: &r.pinged,
+	} {
+		statement, err := pool.PrepareContext(ctx, text) // closed with pool
+		if err != nil {
+			return nil, fmt.Errorf("prepare %q: %w", text, err)
+		}
+		*into = statement
+	}
+	for _, size := range seqSizes {
+		statement, err := pool.PrepareContext(ctx, `SELECT order_no, seq FROM orders WHERE order_no IN (`+placeholders(size)+`)`)
+		if err != nil {
+			return nil, fmt.Errorf("prepare seqs of %d: %w", size, err)
+		}
+		r.seqs[size] = statement
+	}
+	return r, nil
+}
+
+// placeholders returns "$1, $2, ... $n".
+func placeholders(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = "$" + strconv.Itoa(i+1)
+	}
+	return strings.Join(list, ", ")
+}
+
+func (r *reads) ping(ctx context.Context) error {
+	var n int
+	return r.pinged.QueryRowContext(ctx).Scan(&n)
+}
+
+// row is what both a single row and one of many can do.
+type row interface{ Scan(into ...any) error }
+
+// collect reads all rows and closes them.
+func collect[T any](rows *sql.Rows, scan func(row) (T, error)) (list []T, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		item, err := scan(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read row: %w", err)
+		}
+		list = append(list, item)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read rows: %w", err)
+	}
+	return list, nil
+}
+
+// notFound turns the absence of a row into the port's error.
+func notFound(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return engine.ErrNotFound
+	}
+	return err
+}

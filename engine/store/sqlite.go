@@ -1,0 +1,77 @@
+package store
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"; pure Go, so that the binary needs no C compiler
+)
+
+// This file and the migrations below are all that is SQLite's own.
+
+//go:embed migrations/sqlite/*.sql
+var migrationFiles embed.FS
+
+func sqliteMigrations() fs.FS {
+	sub, err := fs.Sub(migrationFiles, "migrations/sqlite")
+	if err != nil {
+		panic(err) // the path is the one embedded above
+	}
+	return sub
+}
+
+// Pragmas of the three kinds of connections. FULL makes each commit reach the disk
+// before it returns: in WAL mode the default (NORMAL) may lose the last ones when power
+// fails.
+var (
+	writerPragmas = []string{
+		"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "temp_store(MEMORY)", "cache_size(-65536)",
+		"wal_autocheckpoint(0)", // the checkpointer does it, off the writer's way
+		"journal_size_limit(33554432)",
+	}
+	readerPragmas     = []string{"query_only(1)", "busy_timeout(5000)", "temp_store(MEMORY)", "cache_size(-8192)"}
+	checkpointPragmas = []string{"synchronous(FULL)", "busy_timeout(1000)", "cache_size(-1024)"}
+)
+
+const (
+	sqlBegin       = `BEGIN IMMEDIATE`                 // a plain BEGIN takes the write lock too late to wait for it
+	sqlCopyLog     = `PRAGMA wal_checkpoint(PASSIVE)`  // blocks nobody
+	sqlCloseLog    = `PRAGMA wal_checkpoint(RESTART)`  // the next commit starts the log anew
+	sqlTruncateLog = `PRAGMA wal_checkpoint(TRUNCATE)` // besides, gives its disk space back
+	// Closing the log waits for those who still read from it, and every commit waits
+	// with it; better to try again later.
+	sqlWaitShort = `PRAGMA busy_timeout = 20`
+	sqlWaitLong  = `PRAGMA busy_timeout = 5000`
+)
+
+func sqliteDSN(path string, pragmas []string) string {
+	slashed := filepath.ToSlash(path)
+	if !strings.HasPrefix(slashed, "/") {
+		slashed = "/" + slashed // file:///C:/data/anxin.db
+	}
+	dsn := url.URL{Scheme: "file", Path: slashed, RawQuery: url.Values{"_pragma": pragmas}.Encode()}
+	return dsn.String()
+}
+
+// prepareFile creates the database file and its folder, readable by the owner only
+// since payers' contacts are in it, and returns its absolute path. SQLite gives the log
+// the permissions of the database.
+func prepareFile(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("resolve path: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", fmt.Errorf("create data folder: %w", err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("create database file: %w", err)
+	}
+	return path, file.Close()
+}

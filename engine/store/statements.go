@@ -1,0 +1,124 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// The statements of the writer, in the SQL that SQLite and PostgreSQL share.
+const (
+	sqlReleaseLeases = `UPDATE tasks SET lease_until = 0, token = 0 WHERE lease_until <> 0`
+
+	sqlInsertOrder = `INSERT INTO orders (order_no, seq, status, channel, diagnosis, stage, created_at, updated_at, state, contact)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (order_no) DO NOTHING`
+	sqlUpdateOrder = `UPDATE orders SET seq = $2, status = $3, channel = $4, diagnosis = $5, stage = $6,
+created_at = $7, updated_at = $8, state = $9, contact = $10 WHERE order_no = $1 AND seq = $11`
+	sqlInsertEvent = `INSERT INTO events (order_no, seq, type, at, event) VALUES ($1, $2, $3, $4, $5)`
+
+	sqlTaskToken = `SELECT token FROM tasks WHERE order_no = $1 AND kind = $2 AND target = $3`
+	sqlPutTask   = `INSERT INTO tasks (order_no, kind, target, due_at, tries, token, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (order_no, kind, target) DO UPDATE
+SET due_at = excluded.due_at, tries = excluded.tries, token = excluded.token, lease_until = excluded.lease_until`
+	sqlDeleteTask = `DELETE FROM tasks WHERE order_no = $1 AND kind = $2 AND target = $3`
+	// Free tasks and those whose lease has ended are found through an index each.
+	sqlClaimTasks = `UPDATE tasks SET token = $1, lease_until = $2 WHERE (order_no, kind, target) IN (
+SELECT order_no, kind, target FROM (
+SELECT * FROM (SELECT order_no, kind, target, due_at FROM tasks WHERE lease_until = 0 AND due_at <= $3 ORDER BY due_at LIMIT $5) AS free
+UNION ALL
+SELECT order_no, kind, target, due_at FROM tasks WHERE lease_until <> 0 AND lease_until < $4 AND due_at <= $3
+) AS claimable ORDER BY due_at LIMIT $5)
+RETURNING order_no, kind, target, due_at, tries`
+
+	sqlCallbackExists = `SELECT 1 FROM callbacks WHERE channel = $1 AND dedupe_key = $2`
+	sqlInsertCallback = `INSERT INTO callbacks (channel, dedupe_key, order_no, state, notification, raw) VALUES ($1, $2, $3, $4, $5, $6)`
+	sqlSettleCallback = `UPDATE callbacks SET state = $3 WHERE channel = $1 AND dedupe_key = $2`
+
+	sqlInsertWebhook = `INSERT INTO webhooks (id, order_no, seq, type, body, created_at) VALUES ($1, $2, $3, $4, $5, $6)`
+	sqlEndWebhook    = `UPDATE webhooks SET accepted_at = $2, given_up_at = $3 WHERE id = $1 AND accepted_at = 0 AND given_up_at = 0`
+
+	sqlKeyExists = `SELECT 1 FROM idempotency_keys WHERE order_no = $1 AND key = $2`
+	sqlInsertKey = `INSERT INTO idempotency_keys (order_no, key, hash, seq, at) VALUES ($1, $2, $3, $4, $5)`
+)
+
+// writes are the prepared statements of the one connection that writes. Only the
+// writer's goroutine uses them. They take no context: a transaction of many callers is
+// not broken off for one of them.
+type writes struct {
+	conn    *sql.Conn
+	changed int64 // rows since the store was opened
+
+	beginTx, commitTx, rollbackTx                   *sql.Stmt
+	insertOrder, updateOrder, insertEvent           *sql.Stmt
+	taskToken, putTask, deleteTask, claimTasks      *sql.Stmt
+	callbackExists, insertCallback, settleCallback  *sql.Stmt
+	insertWebhook, endWebhook, keyExists, insertKey *sql.Stmt
+}
+
+func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
+	w := &writes{conn: conn}
+	for text, into := range map[string]**sql.Stmt{
+		sqlBegin: &w.beginTx, `COMMIT`: &w.commitTx, `ROLLBACK`: &w.rollbackTx,
+		sqlInsertOrder: &w.insertOrder, sqlUpdateOrder: &w.updateOrder, sqlInsertEvent: &w.insertEvent,
+		sqlTaskToken: &w.taskToken, sqlPutTask: &w.putTask, sqlDeleteTask: &w.deleteTask, sqlClaimTasks: &w.claimTasks,
+		sqlCallbackExists: &w.callbackExists, sqlInsertCallback: &w.insertCallback, sqlSettleCallback: &w.settleCallback,
+		sqlInsertWebhook: &w.insertWebhook, sqlEndWebhook: &w.endWebhook,
+		sqlKeyExists: &w.keyExists, sqlInsertKey: &w.insertKey,
+	} {
+		statement, err := conn.PrepareContext(ctx, text) // closed with conn
+		if err != nil {
+			return nil, fmt.Errorf("prepare %q: %w", text, err)
+		}
+		*into = statement
+	}
+	return w, nil
+}
+
+func (w *writes) begin() error {
+	if _, err := w.beginTx.Exec(); err != nil {
+		_, _ = w.rollbackTx.Exec() // should the group before have left one open, it ends here
+		return fmt.Errorf("begin: %w", err)
+	}
+	return nil
+}
+
+func (w *writes) commit() error {
+	if _, err := w.commitTx.Exec(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// rollback has no error to report: SQLite may have rolled back by itself (disk full),
+// and what is left open is seen by the next begin.
+func (w *writes) rollback() { _, _ = w.rollbackTx.Exec() }
+
+// run executes a statement that returns no rows and says how many it changed.
+func (w *writes) run(step string, statement *sql.Stmt, args ...any) (int64, error) {
+	result, err := statement.Exec(args...)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", step, err)
+	}
+	changed, err := result.RowsAffected()
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", step, err)
+	}
+	w.changed += changed
+	return changed, nil
+}
+
+// closeLog runs a pragma that starts the log anew, without waiting long for readers.
+func (w *writes) closeLog(ctx context.Context, pragma string) error {
+	if _, err := w.conn.ExecContext(ctx, sqlWaitShort); err != nil {
+		return fmt.Errorf("shorten wait: %w", err)
+	}
+	_, err := w.conn.ExecContext(ctx, pragma) // that readers were in the way is no error
+	if err != nil {
+		err = fmt.Errorf("close log: %w", err)
+	}
+	if _, restore := w.conn.ExecContext(ctx, sqlWaitLong); restore != nil {
+		err = errors.Join(err, fmt.Errorf("restore wait: %w", restore))
+	}
+	return err
+}

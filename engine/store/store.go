@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+
+	"anxin/engine"
+)
+
+// Errors of this package besides those of the port.
+var (
+	// ErrClosed is returned by every method after Close.
+	ErrClosed = errors.New("store is closed")
+	// ErrInUse says that another process has the database open.
+	ErrInUse = errors.New("database is in use by another process")
+	// ErrDSN says that a database URL names nothing that this build can open.
+	ErrDSN = errors.New("database URL is not supported: use sqlite:PATH")
+	// ErrSchemaNewer says that the database was written by a newer version.
+	ErrSchemaNewer = errors.New("database schema is newer than this program")
+	// ErrSchemaEdited says that a migration that this database has was changed since.
+	ErrSchemaEdited = errors.New("landed migration was edited")
+	// ErrInvalid marks a Commit that contradicts itself: a bug of the caller.
+	ErrInvalid = errors.New("commit is inconsistent")
+)
+
+// Options of a store. The zero value is ready to use.
+type Options struct {
+	// Readers bounds concurrent reads; more wait their turn. Default 8: on SQLite they
+	// are bound by processors, not by waiting.
+	Readers int
+	// Log is told of trouble that no caller sees. Default: nobody.
+	Log logrus.FieldLogger
+}
+
+const defaultReaders = 8
+
+func (o Options) withDefaults() Options {
+	if o.Readers <= 0 {
+		o.Readers = defaultReaders
+	}
+	if o.Log == nil {
+		silent := logrus.New()
+		silent.SetOutput(io.Discard)
+		o.Log = silent
+	}
+	return o
+}
+
+// Store is an engine.Store on one SQL database. It is safe for concurrent use.
+type Store struct {
+	reads   *reads
+	writer  *writer
+	checks  *checkpointer
+	closers []io.Closer // in the order of opening
+	close   sync.Once
+	closed  error // what close came to
+}
+
+var _ engine.Store = (*Store)(nil)
+
+// Open opens the database that dsn names ("sqlite:PATH"), creates it with its folder
+// (readable by the owner only) if need be, and brings its schema up to date. The
+// database stays locked for other processes until Close: they get ErrInUse.
+func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
+	path, ok := strings.CutPrefix(dsn, "sqlite:")
+	if !ok || path == "" || strings.HasPrefix(path, ":") {
+		return nil, ErrDSN // not quoted: a database URL may hold a password
+	}
+	s := &Store{}
+	if err := s.open(ctx, path, opts.withDefaults()); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.closeAll())
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, path string, opts Options) error {
+	path, err := prepareFile(path)
+	if err != nil {
+		return err
+	}
+	lock, err := acquireLock(path + ".lock")
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, lock)
+	write, err := s.connect(ctx, path, writerPragmas, 1)
+	if err != nil {
+		return err
+	}
+	if err := migrate(ctx, write, sqliteMigrations()); err != nil {
+		return err
+	}
+	conn, err := write.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("take the writing connection: %w", err)
+	}
+	s.closers = append(s.closers, conn)
+	if _, err := conn.ExecContext(ctx, sqlReleaseLeases); err != nil {
+		return fmt.Errorf("release leases of the process before: %w", err)
+	}
+	statements, err := prepareWrites(ctx, conn)
+	if err != nil {
+		return err
+	}
+	return s.start(ctx, path, statements, opts)
+}
+
+func (s *Store) start(ctx context.Context, path string, statements *writes, opts Options) error {
+	pool, err := s.connect(ctx, path, readerPragmas, opts.Readers)
+	if err != nil {
+		return err
+	}
+	if s.reads, err = prepareReads(ctx, pool); err != nil {
+		return err
+	}
+	copier, err := s.connect(ctx, path, checkpointPragmas, 1)
+	if err != nil {
+		return err
+	}
+	s.writer = newWriter(statements)
+	s.checks = newCheckpointer(copier, s.writer, opts.Log)
+	go s.writer.run()
+	go s.checks.run()
+	return nil
+}
+
+// connect opens a pool that Close closes, and tests it.
+func (s *Store) connect(ctx context.Context, path string, pragmas []string, size int) (*sql.DB, error) {
+	pool, err := sql.Open("sqlite", sqliteDSN(path, pragmas))
+	if err != nil {
+		return nil, fmt.Errorf("open pool: %w", err)
+	}
+	s.closers = append(s.closers, pool)
+	pool.SetMaxOpenConns(size)
+	pool.SetMaxIdleConns(size)
+	if err := pool.PingContext(ctx); err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return pool, nil
+}
+
+// Ready reports whether the store can read, and whether its writer takes work.
+func (s *Store) Ready(ctx context.Context) error {
+	if err := s.writer.do(ctx, func(*writes) error { return nil }); err != nil {
+		return fmt.Errorf("writer: %w", err)
+	}
+	if err := s.reads.ping(ctx); err != nil {
+		return fmt.Errorf("reader: %w", err)
+	}
+	return nil
+}
+
+// Close writes what is queued, refuses everything later with ErrClosed, and gives the
+// database free for other processes.
+func (s *Store) Close() error {
+	s.close.Do(func() {
+		s.checks.stop()
+		s.writer.stop()
+		s.closed = s.closeAll()
+	})
+	return s.closed
+}
+
+func (s *Store) closeAll() error {
+	var err error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, s.closers[i].Close())
+	}
+	return err
+}

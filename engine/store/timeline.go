@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"anxin/engine"
+	"anxin/engine/order"
+)
+
+// Events returns at most limit (and at most 1,000) events of an order with seq > after,
+// oldest first.
+func (s *Store) Events(ctx context.Context, orderNo string, after int64, limit int) ([]order.Event, error) {
+	rows, err := s.reads.events.QueryContext(ctx, orderNo, after, bounded(limit))
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	list, err := collect(rows, func(r row) (order.Event, error) {
+		var text string
+		var ev order.Event
+		if err := r.Scan(&text); err != nil {
+			return ev, err
+		}
+		return ev, decode(text, &ev)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	return list, nil
+}
+
+// Key returns what an idempotency key of an order was used for; see engine.OrderReader.
+func (s *Store) Key(ctx context.Context, orderNo, key string) (engine.Key, error) {
+	k := engine.Key{OrderNo: orderNo, Key: key}
+	var at int64
+	if err := s.reads.key.QueryRowContext(ctx, orderNo, key).Scan(&k.Hash, &k.Seq, &at); err != nil {
+		return engine.Key{}, fmt.Errorf("read idempotency key: %w", notFound(err))
+	}
+	k.At = order.Time(at)
+	return k, nil
+}
+
+// Callbacks returns at most limit (and at most 1,000) callbacks of an order in a state,
+// in the order in which they were stored.
+func (s *Store) Callbacks(ctx context.Context, orderNo string, state engine.CallbackState, limit int) ([]engine.Callback, error) {
+	rows, err := s.reads.callbacks.QueryContext(ctx, orderNo, string(state), bounded(limit))
+	if err != nil {
+		return nil, fmt.Errorf("read callbacks: %w", err)
+	}
+	list, err := collect(rows, func(r row) (engine.Callback, error) {
+		c := engine.Callback{OrderNo: orderNo, State: state}
+		var notification, text string
+		if err := r.Scan(&c.Channel, &c.DedupeKey, &notification, &text); err != nil {
+			return c, err
+		}
+		var raw rawRequest
+		if err := decode(text, &raw); err != nil {
+			return c, err
+		}
+		c.Raw = raw.request()
+		return c, decode(notification, &c.Notification)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read callbacks: %w", err)
+	}
+	return list, nil
+}
+
+// NextWebhook returns the oldest webhook of an order that has not ended; see
+// engine.OutboxReader.
+func (s *Store) NextWebhook(ctx context.Context, orderNo string) (engine.Webhook, error) {
+	h := engine.Webhook{OrderNo: orderNo}
+	var body string
+	var at int64
+	if err := s.reads.webhook.QueryRowContext(ctx, orderNo).Scan(&h.ID, &h.Seq, &h.Type, &body, &at); err != nil {
+		return engine.Webhook{}, fmt.Errorf("read next webhook: %w", notFound(err))
+	}
+	h.Body, h.CreatedAt = json.RawMessage(body), order.Time(at)
+	return h, nil
+}
