@@ -40,39 +40,75 @@ type line struct {
 	Text string     `json:"text"`
 }
 
-// timeline turns moments into lines, the newest first. A check is one line: it begins
-// as "started" and becomes "no result yet" when the next one is scheduled.
+// entry is a line that is still being told.
+type entry struct {
+	at    order.Time
+	text  string
+	check int    // the number of a check, else 0
+	phase string // of a check: the key of its text
+}
+
+// The phases of a check.
+const (
+	checkRunning  = "timeline.started"
+	checkOpen     = "timeline.open"     // ended without a result
+	checkAnswered = "timeline.answered" // ended with one
+)
+
+// timeline turns moments into lines, the newest first. A check is one line, told at the
+// time when it began; frames may have been conflated, so its end may be told first.
 func (s situation) timeline() []line {
-	type entry struct {
-		at      order.Time
-		text    string
-		attempt int // of a check that is still running, else 0
-	}
 	var entries []entry
 	for _, m := range s.moments {
-		if m.Event == order.EventScheduled {
-			last := len(entries) - 1
-			if last >= 0 && entries[last].attempt == m.Attempt && m.Attempt > 0 {
-				entries[last] = entry{at: m.At, text: s.text("timeline.open", vars{"n": strconv.Itoa(m.Attempt)})}
-			}
-			continue
-		}
-		if text := s.momentText(m); text != "" {
-			e := entry{at: m.At, text: text}
-			if m.Event == order.EventStarted {
-				e.attempt = m.Attempt
-			}
-			entries = append(entries, e)
-		}
+		entries = s.tell(entries, m)
 	}
 	lines := make([]line, 0, min(len(entries), maxLines))
 	for _, e := range slices.Backward(entries) {
 		if len(lines) == maxLines {
 			break
 		}
-		lines = append(lines, line{At: e.at, Time: s.time(e.at), Text: e.text})
+		lines = append(lines, line{At: e.at, Time: s.time(e.at), Text: s.entryText(e)})
 	}
 	return lines
+}
+
+func (s situation) tell(entries []entry, m Moment) []entry {
+	switch {
+	case m.Event == order.EventStarted:
+		return append(entries, entry{at: m.At, check: m.Attempt, phase: checkRunning})
+	case m.Event == order.EventScheduled:
+		known := slices.IndexFunc(entries, func(e entry) bool { return e.check == m.Attempt })
+		switch {
+		case m.Attempt == 0:
+		case known < 0:
+			return append(entries, entry{at: m.At, check: m.Attempt, phase: checkOpen})
+		case entries[known].phase == checkRunning:
+			entries[known].phase = checkOpen
+		}
+		return entries
+	case m.Event == order.EventStatus:
+		for i := range entries {
+			if entries[i].phase == checkRunning {
+				entries[i].phase = checkAnswered
+			}
+		}
+	}
+	if text := s.momentText(m); text != "" {
+		return append(entries, entry{at: m.At, text: text})
+	}
+	return entries
+}
+
+// entryText never calls a check running that the order's state does not.
+func (s situation) entryText(e entry) string {
+	if e.check == 0 {
+		return e.text
+	}
+	phase := e.phase
+	if phase == checkRunning && !(s.p.Attempting && s.p.Attempt == e.check) {
+		phase = checkOpen
+	}
+	return s.text(phase, vars{"n": strconv.Itoa(e.check)})
 }
 
 // eventTexts are the events that say the same whatever the state.
@@ -100,8 +136,6 @@ var statusTexts = map[order.Status]string{
 func (s situation) momentText(m Moment) string {
 	key := eventTexts[m.Event]
 	switch {
-	case m.Event == order.EventStarted:
-		return s.text("timeline.started", vars{"n": strconv.Itoa(m.Attempt)})
 	case m.Event == order.EventStatus:
 		key = statusTexts[m.Status]
 	case m.Event == order.EventStage && m.Status == order.StatusConfirming:

@@ -41,8 +41,9 @@ type screen struct {
 
 // step is one dot of the stepper.
 type step struct {
-	Label string `json:"label"`
-	State string `json:"state"` // done, current or todo
+	Label  string `json:"label"`
+	Spoken string `json:"spoken"` // the state in words, for who cannot see the dot
+	State  string `json:"state"`  // done, current or todo
 }
 
 // row is one line of the result.
@@ -94,8 +95,8 @@ func (s situation) words(out *screen) {
 	out.Headline = s.text(name+".headline", s.headlineVars())
 	out.Lead = lead
 	out.Tone = tones[s.p.Status]
-	if s.p.DoNotPayAgain && (s.waiting() || s.p.Status == order.StatusFailed) {
-		out.Again = s.text("again", nil)
+	if s.p.DoNotPayAgain {
+		out.Again = s.text(againTexts[s.p.Status], nil)
 	}
 	if s.p.DoNotPayAgain && s.p.Status == order.StatusConfirming {
 		out.Safe = s.text("safe", nil)
@@ -116,6 +117,15 @@ var tones = map[order.Status]string{
 	order.StatusClosed:     "calm",
 	order.StatusRefunding:  "calm",
 	order.StatusRefunded:   "good",
+}
+
+// againTexts warn of paying twice while a payer might think of it; a payer who may not
+// have paid at all is warned with an if.
+var againTexts = map[order.Status]string{
+	order.StatusAwaiting:   "again.unsure",
+	order.StatusConfirming: "again",
+	order.StatusFailed:     "again",
+	order.StatusClosed:     "again",
 }
 
 // wasDelayed reports that the result kept the payer waiting.

@@ -143,7 +143,7 @@ func (s situation) stepper(done int, keys ...string) []step {
 		case i == done:
 			state = "current"
 		}
-		steps = append(steps, step{Label: s.text(key, nil), State: state})
+		steps = append(steps, step{Label: s.text(key, nil), Spoken: s.text("step."+state, nil), State: state})
 	}
 	return steps
 }

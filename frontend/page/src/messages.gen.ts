@@ -10,6 +10,7 @@ export interface Messages {
   "action.support": null;
   "action.wait": { time: string };
   "again": null;
+  "again.unsure": null;
   "attempt.at": { n: number; time: string };
   "attempt.running": { n: number };
   "attempt.soon": { n: number };
@@ -82,6 +83,7 @@ export interface Messages {
   "succeeded.thanks": null;
   "succeeded.title": null;
   "timeline": null;
+  "timeline.answered": { n: number };
   "timeline.callback": null;
   "timeline.claimed": null;
   "timeline.closed": null;

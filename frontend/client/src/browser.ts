@@ -1,0 +1,84 @@
+import type { Answer, Platform } from "./platform";
+
+/** The platform of a browser, from Chromium 64 and iOS 11.3 on. */
+export function browserPlatform(): Platform {
+  return {
+    now: () => Date.now(),
+    random: () => Math.random(),
+    setTimer: (run, ms) => setTimeout(run, ms),
+    clearTimer: (timer) => clearTimeout(timer as number),
+    awake: () => !document.hidden,
+    openSocket,
+    get,
+    onWake,
+  };
+}
+
+const openSocket: Platform["openSocket"] = (url, protocol, on) => {
+  let socket: WebSocket;
+  try {
+    socket = new WebSocket(url, protocol);
+  } catch (_) {
+    // Some engines throw when a policy forbids the address.
+    const timer = setTimeout(() => on.closed(1006), 0);
+    return { send: () => undefined, close: () => clearTimeout(timer) };
+  }
+  socket.onopen = () => on.open();
+  socket.onmessage = (event) => on.message(String(event.data));
+  socket.onclose = (event) => on.closed(event.code);
+  return {
+    send: (text) => socket.send(text),
+    close: () => {
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.close();
+    },
+  };
+};
+
+const NO_ANSWER: Answer = { status: 0, body: null, retryAfter: 0, date: 0 };
+
+/** XMLHttpRequest, because the oldest engines cannot cancel a fetch. */
+const get: Platform["get"] = (url, token, done) => {
+  const request = ask("GET", url, token, done);
+  return { cancel: () => request.abort() };
+};
+
+/** Sends an HTTP request with the token as bearer and calls back once, unless aborted. */
+export function ask(method: string, url: string, token: string, done: (answer: Answer) => void): XMLHttpRequest {
+  const request = new XMLHttpRequest();
+  request.open(method, url);
+  request.setRequestHeader("Authorization", "Bearer " + token);
+  request.setRequestHeader("Accept", "application/json");
+  request.timeout = 40_000; // longer than the server may hold a long poll
+  request.onload = () => done(read(request));
+  request.onerror = request.ontimeout = () => done(NO_ANSWER);
+  request.send();
+  return request;
+}
+
+function read(request: XMLHttpRequest): Answer {
+  let body: unknown = null;
+  try {
+    body = JSON.parse(request.responseText);
+  } catch (_) {
+    // An empty or foreign body says nothing; the status does.
+  }
+  return {
+    status: request.status,
+    body,
+    retryAfter: Number(request.getResponseHeader("Retry-After")) || 0,
+    date: Date.parse(request.getResponseHeader("Date") || "") || 0,
+  };
+}
+
+const onWake: Platform["onWake"] = (changed) => {
+  const events: [EventTarget, string][] = [
+    [document, "visibilitychange"],
+    [window, "pageshow"],
+    [window, "pagehide"],
+    [window, "online"],
+  ];
+  const run = (event: Event) => changed(event.type !== "pagehide" && !document.hidden);
+  events.forEach(([target, name]) => target.addEventListener(name, run));
+  return () => events.forEach(([target, name]) => target.removeEventListener(name, run));
+};

@@ -1,0 +1,59 @@
+import { ask } from "../../client/src/browser";
+import type { Answer } from "../../client/src/index";
+import { element } from "./draw";
+import type { Progress } from "./order";
+import type { Action, Notice } from "./state";
+
+/** How a sent form is answered: with the state after it, or bare. */
+interface Outcome {
+  progress?: Progress;
+}
+
+export interface ActionDeps {
+  orderNo: string;
+  token: string;
+  now(): number;
+  dispatch(action: Action): void;
+  accept(progress: Progress): void;
+}
+
+/** Lets the two forms be sent without leaving the page. Without script they work too. */
+export function bindForms(deps: ActionDeps): void {
+  bind("check-form", "query", "checking", deps);
+  bind("claim-form", "claim", "claimed", deps);
+}
+
+function bind(form: string, path: string, done: Notice, deps: ActionDeps): void {
+  let busy = false;
+  element(form).addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (busy) {
+      return;
+    }
+    busy = true;
+    ask("POST", "/v1/orders/" + encodeURIComponent(deps.orderNo) + "/" + path, deps.token, (answer) => {
+      busy = false;
+      settle(answer, done, deps);
+    });
+  });
+}
+
+/** How long to wait when a refusal does not say. */
+const UNSAID_WAIT = 10;
+
+function settle(answer: Answer, done: Notice, deps: ActionDeps): void {
+  if (answer.status === 429) {
+    const wait = (answer.retryAfter || UNSAID_WAIT) * 1000;
+    deps.dispatch({ type: "notice", notice: "too_soon", checkAgainAt: deps.now() + wait });
+    return;
+  }
+  if (answer.status < 200 || answer.status > 299) {
+    deps.dispatch({ type: "notice", notice: "failed" });
+    return;
+  }
+  const progress = ((answer.body || {}) as Outcome).progress;
+  if (progress) {
+    deps.accept(progress);
+  }
+  deps.dispatch({ type: "notice", notice: done });
+}

@@ -1,0 +1,62 @@
+import type { Messages } from "./messages.gen";
+import type { Money } from "./order";
+
+/** How amounts of the order's currency are written. */
+export interface MoneyFormat {
+  prefix: string;
+  digits: number;
+}
+
+/** Minutes that local time is ahead of UTC at an instant. */
+export type Zone = (at: number) => number;
+
+const MINUTE = 60_000;
+
+/** The texts of the page's language, with the formats that go into them. */
+export class Texts {
+  constructor(
+    private readonly texts: { [key: string]: string },
+    private readonly format: MoneyFormat,
+    private readonly zone: Zone,
+  ) {}
+
+  /** The text of a key with its variables filled in. */
+  text<K extends keyof Messages>(key: K, vars: Messages[K]): string {
+    let text = this.texts[key] || "";
+    const values = (vars || {}) as { [name: string]: string | number };
+    Object.keys(values).forEach((name) => {
+      text = text.split("{" + name + "}").join(String(values[name]));
+    });
+    return text;
+  }
+
+  money(m: Money): string {
+    const digits = this.format.digits;
+    let minor = String(Math.abs(m.minor));
+    while (minor.length <= digits) {
+      minor = "0" + minor;
+    }
+    const whole = minor.slice(0, minor.length - digits);
+    const sign = m.minor < 0 ? "-" : "";
+    return this.format.prefix + sign + whole + (digits > 0 ? "." + minor.slice(-digits) : "");
+  }
+
+  /** The clock on the day of now, with the date on any other day. */
+  time(at: number, now: number): string {
+    const local = this.local(at);
+    const iso = local.toISOString();
+    if (iso.slice(0, 10) === this.local(now).toISOString().slice(0, 10)) {
+      return iso.slice(11, 19);
+    }
+    return this.text("date", {
+      day: String(local.getUTCDate()),
+      month: this.text("months", null).split(" ")[local.getUTCMonth()] || "",
+      clock: iso.slice(11, 16),
+    });
+  }
+
+  /** A date whose UTC fields are the local ones. */
+  private local(at: number): Date {
+    return new Date(at + this.zone(at) * MINUTE);
+  }
+}
