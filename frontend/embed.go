@@ -31,22 +31,20 @@ type asset struct {
 	hashed      string
 }
 
+// assets are the files of the build by name. They are as fixed as the binary.
+//
+//nolint:gochecknoglobals // read from the embedded files once, never changed
 var assets = mustLoad("page.js", "page.css", "legacy.js")
-
-// byHash is the index of assets by their name in a URL.
-var byHash = func() map[string]asset {
-	index := make(map[string]asset, len(assets))
-	for _, a := range assets {
-		index[a.hashed] = a
-	}
-	return index
-}()
 
 // Asset returns the body and media type of an asset by its hashed name, the last part
 // of what URL returns. It may be cached as immutable. The body must not be changed.
 func Asset(name string) (body []byte, contentType string, ok bool) {
-	a, ok := byHash[name]
-	return a.body, a.contentType, ok
+	for _, a := range assets {
+		if a.hashed == name {
+			return a.body, a.contentType, true
+		}
+	}
+	return nil, "", false
 }
 
 // URL returns the path of a built file ("page.js"), with the hash of its content.
@@ -75,14 +73,16 @@ func mustLoad(files ...string) map[string]asset {
 		ext := path.Ext(file)
 		loaded[file] = asset{
 			body:        body,
-			contentType: mediaTypes[ext],
+			contentType: mediaType(ext),
 			hashed:      strings.TrimSuffix(file, ext) + "." + hex.EncodeToString(sum[:])[:hashDigits] + ext,
 		}
 	}
 	return loaded
 }
 
-var mediaTypes = map[string]string{
-	".js":  "text/javascript; charset=utf-8",
-	".css": "text/css; charset=utf-8",
+func mediaType(ext string) string {
+	if ext == ".css" {
+		return "text/css; charset=utf-8"
+	}
+	return "text/javascript; charset=utf-8"
 }

@@ -15,18 +15,22 @@ type entry struct {
 	format api.Format
 }
 
-// entries: es2017 is what the oldest engine that must work (Chromium 64, iOS 11.3)
+// entries are the files of the build. es2017 is what the oldest engine that must work (Chromium 64, iOS 11.3)
 // reads; legacy.js is for engines older than that, which skip module scripts.
-var entries = map[string]entry{
-	"page.js":   {"page/src/main.ts", api.ES2017, api.FormatIIFE},
-	"legacy.js": {"page/src/legacy.ts", api.ES5, api.FormatIIFE},
-	"page.css":  {"page/src/page.css", api.DefaultTarget, api.FormatDefault},
+func entries() map[string]entry {
+	return map[string]entry{
+		"page.js":   {"page/src/main.ts", api.ES2017, api.FormatIIFE},
+		"legacy.js": {"page/src/legacy.ts", api.ES5, api.FormatIIFE},
+		"page.css":  {"page/src/page.css", api.DefaultTarget, api.FormatDefault},
+	}
 }
 
 // cssEngines keeps esbuild from writing CSS that the oldest engines cannot read.
-var cssEngines = []api.Engine{
-	{Name: api.EngineChrome, Version: "64"},
-	{Name: api.EngineIOS, Version: "11.3"},
+func cssEngines() []api.Engine {
+	return []api.Engine{
+		{Name: api.EngineChrome, Version: "64"},
+		{Name: api.EngineIOS, Version: "11.3"},
+	}
 }
 
 // bundle builds every entry in memory.
@@ -35,8 +39,8 @@ func bundle(root string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("resolve %s: %w", root, err)
 	}
-	files := make(map[string][]byte, len(entries))
-	for name, e := range entries {
+	files := make(map[string][]byte)
+	for name, e := range entries() {
 		body, err := build(abs, e)
 		if err != nil {
 			return nil, fmt.Errorf("bundle %s: %w", name, err)
@@ -61,7 +65,7 @@ func build(root string, e entry) ([]byte, error) {
 		TsconfigRaw:       "{}", // the type checker's settings must not change the bytes
 	}
 	if filepath.Ext(e.source) == ".css" {
-		options.Engines = cssEngines
+		options.Engines = cssEngines()
 	}
 	result := api.Build(options)
 	if len(result.Errors) > 0 {

@@ -20,9 +20,9 @@ var catalogFiles embed.FS
 // a variable missing or unknown.
 var ErrCatalogue = errors.New("message catalogue does not match the table")
 
-// tags are the languages of the page. The first one is for payers whose language is
-// none of them.
-var tags = []string{"en", "zh-CN"}
+// languages are the tags of the catalogues. The first one is for payers whose language
+// is none of them.
+func languages() []string { return []string{"en", "zh-CN"} }
 
 // catalog holds the checked texts of one language.
 type catalog struct {
@@ -62,8 +62,8 @@ func (c *catalogs) match(lang string) *catalog {
 
 func loadCatalogs() (*catalogs, error) {
 	all := &catalogs{}
-	supported := make([]language.Tag, 0, len(tags))
-	for _, tag := range tags {
+	var supported []language.Tag
+	for _, tag := range languages() {
 		raw, err := catalogFiles.ReadFile("catalog/" + tag + ".json")
 		if err != nil {
 			return nil, fmt.Errorf("read catalogue %s: %w", tag, err)

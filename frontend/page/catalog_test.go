@@ -23,15 +23,15 @@ func texts(t *testing.T, tag string) map[string]string {
 
 func TestCataloguesHaveTheSameKeysAndVariables(t *testing.T) {
 	t.Parallel()
-	first := texts(t, tags[0])
-	for _, tag := range tags[1:] {
+	first := texts(t, languages()[0])
+	for _, tag := range languages()[1:] {
 		other := texts(t, tag)
 		if a, b := slices.Sorted(maps.Keys(first)), slices.Sorted(maps.Keys(other)); !slices.Equal(a, b) {
-			t.Errorf("keys of %s differ from %s", tag, tags[0])
+			t.Errorf("keys of %s differ from %s", tag, languages()[0])
 		}
 		for key, text := range first {
 			if !slices.Equal(variables(text), variables(other[key])) {
-				t.Errorf("%s: %q has other variables than in %s", tag, key, tags[0])
+				t.Errorf("%s: %q has other variables than in %s", tag, key, languages()[0])
 			}
 		}
 	}
@@ -43,8 +43,8 @@ func TestEveryCatalogueFileIsALanguageOfThePage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != len(tags) {
-		t.Errorf("%d catalogues for %d languages", len(files), len(tags))
+	if len(files) != len(languages()) {
+		t.Errorf("%d catalogues for %d languages", len(files), len(languages()))
 	}
 }
 

@@ -62,9 +62,7 @@ func (r *Renderer) document(v View) document {
 	if s.waiting() {
 		doc.Refresh = refreshSeconds
 	}
-	if key, ok := noticeKeys[v.Notice]; ok {
-		doc.Notice = s.text(key, nil)
-	}
+	doc.Notice = s.text(v.Notice.key(), nil)
 	doc.Countdown, doc.ArcOffset = countdown(doc.Screen, s.now)
 	return doc
 }

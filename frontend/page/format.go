@@ -11,11 +11,30 @@ import (
 // clockLayout shows seconds: a promised check is a matter of seconds.
 const clockLayout = "15:04:05"
 
-// symbols of currencies as payers of the page's languages write them. Others are
-// written with their ISO code, which is never ambiguous.
-var symbols = map[string]string{
-	"CNY": "¥", "EUR": "€", "GBP": "£", "USD": "US$", "HKD": "HK$",
-	"INR": "₹", "JPY": "JP¥", "KRW": "₩", "SGD": "S$", "TWD": "NT$",
+// symbol is what stands before an amount: the sign that payers of the page's languages
+// write, and for other currencies the ISO code, which is never ambiguous.
+func symbol(currency string) string {
+	switch currency {
+	case "CNY":
+		return "¥"
+	case "EUR":
+		return "€"
+	case "GBP":
+		return "£"
+	case "HKD":
+		return "HK$"
+	case "JPY":
+		return "JP¥"
+	case "KRW":
+		return "₩"
+	case "SGD":
+		return "S$"
+	case "TWD":
+		return "NT$"
+	case "USD":
+		return "US$"
+	}
+	return currency + "\u00a0"
 }
 
 // moneyFormat is how amounts of one currency are written, by the server and by the
@@ -26,15 +45,11 @@ type moneyFormat struct {
 }
 
 func moneyFormatOf(currency string) moneyFormat {
-	prefix, ok := symbols[currency]
-	if !ok {
-		prefix = currency + "\u00a0"
-	}
 	digits, ok := order.Digits(currency)
 	if !ok {
 		digits = 2
 	}
-	return moneyFormat{Prefix: prefix, Digits: digits}
+	return moneyFormat{Prefix: symbol(currency), Digits: digits}
 }
 
 func formatMoney(m order.Money) string {

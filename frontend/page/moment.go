@@ -73,10 +73,10 @@ func (s situation) timeline() []line {
 }
 
 func (s situation) tell(entries []entry, m Moment) []entry {
-	switch {
-	case m.Event == order.EventStarted:
+	switch m.Event {
+	case order.EventStarted:
 		return append(entries, entry{at: m.At, check: m.Attempt, phase: checkRunning})
-	case m.Event == order.EventScheduled:
+	case order.EventScheduled:
 		known := slices.IndexFunc(entries, func(e entry) bool { return e.check == m.Attempt })
 		switch {
 		case m.Attempt == 0:
@@ -86,12 +86,13 @@ func (s situation) tell(entries []entry, m Moment) []entry {
 			entries[known].phase = checkOpen
 		}
 		return entries
-	case m.Event == order.EventStatus:
+	case order.EventStatus:
 		for i := range entries {
 			if entries[i].phase == checkRunning {
 				entries[i].phase = checkAnswered
 			}
 		}
+	default: // told by its text alone
 	}
 	if text := s.momentText(m); text != "" {
 		return append(entries, entry{at: m.At, text: text})
@@ -105,41 +106,55 @@ func (s situation) entryText(e entry) string {
 		return e.text
 	}
 	phase := e.phase
-	if phase == checkRunning && !(s.p.Attempting && s.p.Attempt == e.check) {
+	if phase == checkRunning && (!s.p.Attempting || s.p.Attempt != e.check) {
 		phase = checkOpen
 	}
 	return s.text(phase, vars{"n": strconv.Itoa(e.check)})
 }
 
-// eventTexts are the events that say the same whatever the state.
-var eventTexts = map[order.EventType]string{
-	order.EventRegistered: "timeline.registered",
-	order.EventClaimed:    "timeline.claimed",
-	order.EventCallback:   "timeline.callback",
-	order.EventCaseOpened: "timeline.review",
-	order.EventCaseClosed: "timeline.reviewed",
-}
-
-// statusTexts say what the order has become. A status that changed to confirming means
-// that the money is there and the merchant has not taken the order in yet.
-var statusTexts = map[order.Status]string{
-	order.StatusConfirming: "timeline.received",
-	order.StatusSucceeded:  "timeline.succeeded",
-	order.StatusFailed:     "timeline.failed",
-	order.StatusClosed:     "timeline.closed",
-	order.StatusRefunding:  "timeline.refunding",
-	order.StatusRefunded:   "timeline.refunded",
-}
-
 // momentText is the plain-words form of one event; "" for those that say nothing to a
 // payer by themselves.
 func (s situation) momentText(m Moment) string {
-	key := eventTexts[m.Event]
-	switch {
-	case m.Event == order.EventStatus:
-		key = statusTexts[m.Status]
-	case m.Event == order.EventStage && m.Status == order.StatusConfirming:
-		key = "timeline.slow"
+	switch m.Event {
+	case order.EventRegistered:
+		return s.text("timeline.registered", nil)
+	case order.EventClaimed:
+		return s.text("timeline.claimed", nil)
+	case order.EventCallback:
+		return s.text("timeline.callback", nil)
+	case order.EventCaseOpened:
+		return s.text("timeline.review", nil)
+	case order.EventCaseClosed:
+		return s.text("timeline.reviewed", nil)
+	case order.EventStatus:
+		return s.text(statusKey(m.Status), nil)
+	case order.EventStage:
+		if m.Status == order.StatusConfirming {
+			return s.text("timeline.slow", nil)
+		}
+		return ""
+	default:
+		return ""
 	}
-	return s.text(key, nil)
+}
+
+// statusKey says what the order has become. A status that changed to confirming means
+// that the money is there and the merchant has not taken the order in yet.
+func statusKey(status order.Status) string {
+	switch status {
+	case order.StatusConfirming:
+		return "timeline.received"
+	case order.StatusSucceeded:
+		return "timeline.succeeded"
+	case order.StatusFailed:
+		return "timeline.failed"
+	case order.StatusClosed:
+		return "timeline.closed"
+	case order.StatusRefunding:
+		return "timeline.refunding"
+	case order.StatusRefunded:
+		return "timeline.refunded"
+	case order.StatusAwaiting:
+	}
+	return ""
 }

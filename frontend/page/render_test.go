@@ -22,6 +22,7 @@ func TestEveryStateSaysItsScreenInTheHTML(t *testing.T) {
 	t.Parallel()
 	r := setup(t)
 	eachPage(t, func(t *testing.T, v View, html string) {
+		t.Helper()
 		s := r.situation(v).screen()
 		text := visible(html)
 		for _, want := range []string{s.Headline, s.Lead, s.Attempt, s.Again, s.Safe, s.Thanks, s.Review, s.CheckNote, v.Progress.OrderNo} {
@@ -86,6 +87,7 @@ func TestWordsOfTheStates(t *testing.T) {
 func TestEveryStateStaysInItsBudget(t *testing.T) {
 	t.Parallel()
 	eachPage(t, func(t *testing.T, _ View, html string) {
+		t.Helper()
 		var b bytes.Buffer
 		w := gzip.NewWriter(&b)
 		if _, err := w.Write([]byte(html)); err != nil {
@@ -114,6 +116,7 @@ var (
 func TestPageIsLiveAfterThreeRequests(t *testing.T) {
 	t.Parallel()
 	eachPage(t, func(t *testing.T, _ View, html string) {
+		t.Helper()
 		requests := 2 // the document and the live connection
 		for _, match := range fetched.FindAllStringSubmatch(nomodule.ReplaceAllString(html, ""), -1) {
 			if !strings.HasPrefix(match[1]+match[2], "data:") {
@@ -130,6 +133,7 @@ func TestPageObeysItsOwnPolicy(t *testing.T) {
 	t.Parallel()
 	csp := setup(t).CSP()
 	eachPage(t, func(t *testing.T, _ View, html string) {
+		t.Helper()
 		for _, match := range script.FindAllStringSubmatch(html, -1) {
 			inline, data := match[2] != "", strings.Contains(match[1], `type="application/json"`)
 			if inline && !data {
@@ -214,6 +218,7 @@ func stateOf(t *testing.T, html string) string {
 func TestTokenStandsOnlyInFormsAndState(t *testing.T) {
 	t.Parallel()
 	eachPage(t, func(t *testing.T, v View, html string) {
+		t.Helper()
 		rest := strings.ReplaceAll(html, stateOf(t, html), "")
 		rest = strings.ReplaceAll(rest, `<input type="hidden" name="k" value="`+v.Token+`">`, "")
 		if strings.Contains(rest, v.Token) {
@@ -228,6 +233,7 @@ func TestTokenStandsOnlyInFormsAndState(t *testing.T) {
 func TestPageWithoutScriptLooksAgainOnlyWhileItWaits(t *testing.T) {
 	t.Parallel()
 	eachPage(t, func(t *testing.T, v View, html string) {
+		t.Helper()
 		refreshes := strings.Contains(html, `<noscript><meta http-equiv="refresh" content="10"></noscript>`)
 		if refreshes == v.Progress.Status.Final() {
 			t.Errorf("status %s: refreshes %v", v.Progress.Status, refreshes)

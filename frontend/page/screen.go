@@ -1,7 +1,6 @@
 package page
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,9 +93,9 @@ func (s situation) words(out *screen) {
 	out.Title = s.text(name+".title", nil)
 	out.Headline = s.text(name+".headline", s.headlineVars())
 	out.Lead = lead
-	out.Tone = tones[s.p.Status]
+	out.Tone = tone(s.p.Status)
 	if s.p.DoNotPayAgain {
-		out.Again = s.text(againTexts[s.p.Status], nil)
+		out.Again = s.text(againKey(s.p.Status), nil)
 	}
 	if s.p.DoNotPayAgain && s.p.Status == order.StatusConfirming {
 		out.Safe = s.text("safe", nil)
@@ -109,23 +108,31 @@ func (s situation) words(out *screen) {
 	}
 }
 
-var tones = map[order.Status]string{
-	order.StatusAwaiting:   "waiting",
-	order.StatusConfirming: "waiting",
-	order.StatusSucceeded:  "good",
-	order.StatusFailed:     "bad",
-	order.StatusClosed:     "calm",
-	order.StatusRefunding:  "calm",
-	order.StatusRefunded:   "good",
+// tone is the colour and icon of a status.
+func tone(status order.Status) string {
+	switch status {
+	case order.StatusSucceeded, order.StatusRefunded:
+		return "good"
+	case order.StatusFailed:
+		return "bad"
+	case order.StatusClosed, order.StatusRefunding:
+		return "calm"
+	case order.StatusAwaiting, order.StatusConfirming:
+	}
+	return "waiting"
 }
 
-// againTexts warn of paying twice while a payer might think of it; a payer who may not
+// againKey warns of paying twice while a payer might think of it; a payer who may not
 // have paid at all is warned with an if.
-var againTexts = map[order.Status]string{
-	order.StatusAwaiting:   "again.unsure",
-	order.StatusConfirming: "again",
-	order.StatusFailed:     "again",
-	order.StatusClosed:     "again",
+func againKey(status order.Status) string {
+	switch status {
+	case order.StatusAwaiting:
+		return "again.unsure"
+	case order.StatusConfirming, order.StatusFailed, order.StatusClosed:
+		return "again"
+	case order.StatusSucceeded, order.StatusRefunding, order.StatusRefunded:
+	}
+	return ""
 }
 
 // wasDelayed reports that the result kept the payer waiting.
@@ -204,17 +211,17 @@ func (s situation) actions(out *screen) {
 	}
 }
 
-// linkSchemes are what a link of an order may begin with; anything else is not shown.
-var linkSchemes = []string{"https://", "http://", "mailto:", "tel:"}
-
-// safeLink returns a link that may stand in an href, or "".
+// safeLink returns a link that may stand in an href, or "". Other schemes than these
+// are not shown.
 func safeLink(link *string) string {
 	if link == nil {
 		return ""
 	}
 	lower := strings.ToLower(*link)
-	if slices.ContainsFunc(linkSchemes, func(scheme string) bool { return strings.HasPrefix(lower, scheme) }) {
-		return *link
+	for _, scheme := range []string{"https://", "http://", "mailto:", "tel:"} {
+		if strings.HasPrefix(lower, scheme) {
+			return *link
+		}
 	}
 	return ""
 }

@@ -60,7 +60,7 @@ func eachPage(t *testing.T, check func(t *testing.T, v View, html string)) {
 	t.Helper()
 	r := setup(t)
 	for name, v := range states(t) {
-		for _, lang := range tags {
+		for _, lang := range languages() {
 			v.Lang = lang
 			t.Run(name+"/"+lang, func(t *testing.T) {
 				t.Parallel()

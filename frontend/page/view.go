@@ -39,10 +39,12 @@ const (
 	NoticeFailed   Notice = "failed"   // could not be taken
 )
 
-// noticeKeys maps outcomes to texts.
-var noticeKeys = map[Notice]string{
-	NoticeChecking: "notice.checking",
-	NoticeClaimed:  "notice.claimed",
-	NoticeTooSoon:  "notice.too_soon",
-	NoticeFailed:   "notice.failed",
+// key names the text of an outcome, "" for one that is not known.
+func (n Notice) key() string {
+	switch n {
+	case NoticeChecking, NoticeClaimed, NoticeTooSoon, NoticeFailed:
+		return "notice." + string(n)
+	case NoticeNone:
+	}
+	return ""
 }
