@@ -22,6 +22,7 @@ const (
 type CloseInfo struct {
 	Code CloseCode `json:"code"`
 	// Reason is the text in the close frame: stable, for logs, not for users.
+	// With 1002 and 1009 the frame's text says more or nothing.
 	Reason string `json:"reason"`
 	// Reconnect says whether a client should connect again. If not, the same
 	// client would only be closed again: it has a fault to be repaired.

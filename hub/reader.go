@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -13,7 +12,9 @@ import (
 
 var errFlood = errors.New("hub: too many control frames")
 
-var readBuffers = sync.Pool{New: func() any { return new([MaxFrame]byte) }}
+// readBuffers have a byte more than a message may have, so that reading one to
+// its end fails on what is longer, in however many fragments it comes.
+var readBuffers = sync.Pool{New: func() any { return new([MaxFrame + 1]byte) }}
 
 // read is the life of a session.
 func (s *session) read() {
@@ -38,21 +39,21 @@ func (s *session) read() {
 // handleMessage keeps the buffer for the time of one message only, so that an
 // idle connection has none.
 func (s *session) handleMessage(kind int, r io.Reader) error {
-	buffer := readBuffers.Get().(*[MaxFrame]byte)
+	buffer := readBuffers.Get().(*[MaxFrame + 1]byte)
 	defer readBuffers.Put(buffer)
 	n, err := io.ReadFull(r, buffer[:])
 	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF): // shorter than the buffer
-	case err != nil:
+	case err == nil:
+		return websocket.ErrReadLimit
+	case !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF): // the end of the message
 		return err
 	}
 	s.hub.count.in.Add(1)
 	s.heard.Store(time.Now().UnixMilli())
-	if !s.bucket.take(time.Now()) {
-		s.refuse("", ErrorRateLimited)
-		return nil
-	}
 	f, code := parseFrame(kind == websocket.TextMessage, buffer[:n])
+	if !s.bucket.take(time.Now()) {
+		code = ErrorRateLimited
+	}
 	if code == "" {
 		code = s.act(f)
 	}
@@ -152,17 +153,15 @@ func (s *session) ponged(string) error {
 func (s *session) cause(err error) CloseCode {
 	var (
 		closed  *websocket.CloseError
-		network *net.OpError
+		network net.Error
 	)
 	switch {
 	case errors.As(err, &closed), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
 		return 0
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		if s.subscribed {
-			return 0 // the wait for the client's close frame
-		}
-		return CloseSubscribeTimeout
 	case errors.As(err, &network):
+		if network.Timeout() && !s.subscribed {
+			return CloseSubscribeTimeout
+		}
 		return 0
 	case errors.Is(err, errFlood):
 		return CloseProtocol

@@ -65,9 +65,16 @@ func (s *session) shut(code CloseCode) {
 		return
 	}
 	s.closing = code
-	s.out.final = closeFrame(code)
+	if !answeredByGorilla(code) {
+		s.out.final = closeFrame(code)
+	}
 	s.writeWithin(closeTimeout)
 	s.startFlush()
+}
+
+// answeredByGorilla names the codes that gorilla closes with while it reads.
+func answeredByGorilla(code CloseCode) bool {
+	return code == CloseMalformed || code == CloseTooBig
 }
 
 // end follows the reader's last read: it takes the session out of the hub,
