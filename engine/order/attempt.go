@@ -1,5 +1,7 @@
 package order
 
+import "slices"
+
 // Work is what an attempt does.
 type Work string
 
@@ -49,14 +51,31 @@ type Answer struct {
 
 // Then appends what was done next to the order of this change.
 func (c Change) Then(next Change) Change {
-	return Change{Order: next.Order, Events: append(c.Events[:len(c.Events):len(c.Events)], next.Events...)}
+	return Change{Order: next.Order, Events: append(slices.Clip(c.Events), next.Events...)}
+}
+
+// awaits reports whether the payer's result hangs on this work now: on queries and
+// processing while the payment is unknown, on the delivery once it is. Only such
+// attempts are numbered and promised; a query about a partial refund, or the delivery
+// of a case, must not overwrite the promise that the payer was shown.
+func (o Order) awaits(w Work) bool {
+	if o.Status() != StatusConfirming {
+		return false
+	}
+	switch w {
+	case WorkQuery, WorkProcess:
+		return o.Payment == Pending
+	case WorkDeliver:
+		return o.Payment != Pending
+	}
+	return true // pushed: the backend's own kind of attempt
 }
 
 // StartAttempt begins the next numbered attempt. Attempts are counted from the claim
-// to the result; outside of that the order does not change.
+// to the result; one that the result does not hang on changes nothing.
 func (o Order) StartAttempt(work Work, now Time) Change {
 	c := o.begin()
-	if o.Status() != StatusConfirming {
+	if !o.awaits(work) {
 		return c
 	}
 	c.Order.Attempt++
@@ -65,7 +84,7 @@ func (o Order) StartAttempt(work Work, now Time) Change {
 	return c
 }
 
-// ScheduleAttempt promises the next attempt at a time.
+// ScheduleAttempt promises the next attempt at a time, under the same condition.
 func (o Order) ScheduleAttempt(work Work, at, now Time) Change {
 	c := o.begin()
 	c.schedule(at, now, Detail{Work: work})
@@ -73,7 +92,7 @@ func (o Order) ScheduleAttempt(work Work, at, now Time) Change {
 }
 
 func (c *Change) schedule(at, now Time, d Detail) {
-	if c.Order.Status() != StatusConfirming {
+	if !c.Order.awaits(d.Work) {
 		return
 	}
 	c.Order.Attempting, c.Order.NextAttemptAt = false, at
@@ -90,7 +109,9 @@ func (o Order) Answered(a Answer, next, now Time) Change {
 	if a.Outcome != QueryUnreachable && a.Outcome != QueryRefused {
 		facts.QueryFailures = 0
 	}
-	c.Order.Attempting = false
+	if o.awaits(WorkQuery) {
+		c.Order.Attempting = false
+	}
 	if a.Evidence != nil {
 		c = c.Then(c.Order.Apply(*a.Evidence, now))
 	}
@@ -98,7 +119,7 @@ func (o Order) Answered(a Answer, next, now Time) Change {
 	detail := Detail{Source: FromQuery, Work: WorkQuery, Query: a.Outcome, Code: a.Code}
 	switch {
 	case settled:
-	case next != 0 && c.Order.Status() == StatusConfirming:
+	case next != 0 && c.Order.awaits(WorkQuery):
 		c.schedule(next, now, detail)
 	default:
 		c.emit(EventQueryAnswered, now, detail)
@@ -120,12 +141,12 @@ func (o Order) RejectCallback(code string, now Time) Change {
 }
 
 // Delivered records that the backend accepted the webhook of event seq. Once it has
-// the newest result the order is fulfilled.
+// the newest result the order is fulfilled; a case of a pending order is no result.
 func (o Order) Delivered(seq int64, now Time) Change {
 	c := o.begin()
 	c.Order.Facts.DeliveryFailures = 0
 	detail := Detail{Work: WorkDeliver}
-	if seq < o.SettledSeq || o.Fulfilment != FulfilmentPending {
+	if o.Payment == Pending || seq < o.SettledSeq || o.Fulfilment != FulfilmentPending {
 		c.emit(EventDelivered, now, detail)
 		return c
 	}
@@ -145,11 +166,11 @@ func (o Order) DeliveryFailed(code string, next, now Time) Change {
 	c := o.begin()
 	c.Order.Facts.DeliveryFailures++
 	detail := Detail{Work: WorkDeliver, Code: code}
-	if next != 0 && o.Status() == StatusConfirming {
+	if next != 0 && o.awaits(WorkDeliver) {
 		c.schedule(next, now, detail)
 		return c
 	}
-	if o.Status() == StatusConfirming {
+	if o.awaits(WorkDeliver) {
 		c.Order.endAttempts()
 	}
 	c.emit(EventUndelivered, now, detail)

@@ -7,6 +7,9 @@ func (o Order) Diagnosis() Diagnosis {
 	case o.hasOpenCase(CaseConflict):
 		return DiagnosisConflict
 	case o.hasOpenCase(CaseAmountMismatch, CaseMerchantMismatch):
+		if o.Facts.CallbackRejectedAt == 0 {
+			return DiagnosisConflict // a query or a settlement row did not match
+		}
 		return DiagnosisCallbackRejected
 	case o.Status().Final():
 		return DiagnosisResolved
@@ -33,15 +36,13 @@ func (o Order) diagnoseQuery() Diagnosis {
 	case QueryUnreachable, QueryRefused:
 		return DiagnosisChannelUnreachable
 	case QueryUnpaid:
-		return DiagnosisPayerUnpaid
+		if o.Facts.CallbackAt == 0 { // a payer of whom a callback came is not told "unpaid"
+			return DiagnosisPayerUnpaid
+		}
 	case QueryProcessing, QueryUnknown, QueryPaid, QueryEnded:
-		if o.Stage != Fresh {
-			return DiagnosisChannelSilent
-		}
-	default: // not asked yet
-		if o.Stage != Fresh {
-			return DiagnosisChannelSilent
-		}
+	}
+	if o.Stage != Fresh {
+		return DiagnosisChannelSilent
 	}
 	return DiagnosisHealthy
 }

@@ -41,12 +41,7 @@ func (c *Change) emit(t EventType, now Time, d Detail) {
 	o := &c.Order
 	o.Seq++
 	o.UpdatedAt = max(now, o.UpdatedAt) // clocks of two nodes may differ; the timeline never runs backwards
-	if o.Status().Final() {
-		o.Stage = Resolved
-		if o.ResolvedAt == 0 {
-			o.ResolvedAt = o.UpdatedAt
-		}
-	}
+	o.resolve()
 	d.Payment, d.Diagnosis = o.Payment, o.Diagnosis()
 	if d.Diagnosis.Located() || d.Diagnosis == DiagnosisConflict || d.Diagnosis == DiagnosisChannelSilent {
 		o.Fault = d.Diagnosis
@@ -55,6 +50,21 @@ func (c *Change) emit(t EventType, now Time, d Detail) {
 		OrderNo: o.OrderNo, Seq: o.Seq, Type: t, At: o.UpdatedAt, Status: o.Status(), Stage: o.Stage,
 		Attempt: o.Attempt, NextAttemptAt: o.NextAttemptAt, Detail: d,
 	})
+}
+
+// resolve keeps stage and moment of resolution true to the status. A late success, or a
+// refund that failed, can take a final status back to confirming: a new wait begins,
+// and it begins fresh until EnterStage says otherwise.
+func (o *Order) resolve() {
+	switch {
+	case !o.Status().Final():
+		if o.Stage == Resolved {
+			o.Stage = Fresh
+		}
+		o.ResolvedAt = 0
+	case o.ResolvedAt == 0:
+		o.Stage, o.ResolvedAt = Resolved, o.UpdatedAt
+	}
 }
 
 func (c *Change) openCase(kind CaseKind, now Time, d Detail) {

@@ -55,6 +55,7 @@ type move int
 
 const (
 	stay     move = iota // known already, or no statement
+	repeat               // known already, unless it tells of another payment
 	become               // the state claimed becomes the truth
 	becameBy             // late success: the state becomes the truth, and a person is told
 	refund               // the refunds are booked and decide the state
@@ -79,23 +80,28 @@ var moves = map[Payment]map[Claimed]move{
 		ClaimsRefunding: conflict, ClaimsRefunded: conflict, ClaimsRefundFailed: conflict,
 	},
 	Succeeded: {
-		ClaimsFailed: conflict, ClaimsClosed: conflict,
+		ClaimsSucceeded: repeat, ClaimsFailed: conflict, ClaimsClosed: conflict,
 		ClaimsRefunding: refund, ClaimsRefunded: refund, ClaimsRefundFailed: unrefund,
 	},
 	Refunding: {
-		ClaimsFailed: conflict, ClaimsClosed: conflict,
+		ClaimsSucceeded: repeat, ClaimsFailed: conflict, ClaimsClosed: conflict,
 		ClaimsRefunding: refund, ClaimsRefunded: refund, ClaimsRefundFailed: unrefund,
 	},
-	Refunded: {},
+	Refunded: {ClaimsSucceeded: repeat},
 }
 
 // Apply weighs evidence. It moves the order, opens a case, or changes nothing; it
 // never fails, because evidence that cannot be used is itself a fact to keep.
 //
 // A repeated success while a refund is on its way changes nothing: channels redeliver
-// in any order, and only evidence that names the refund as failed undoes it.
+// in any order, and only evidence that names the refund as failed undoes it. A success
+// under another transaction of the channel is no repetition, though: the payer was
+// charged twice, and a person must see to it.
 func (o Order) Apply(ev Evidence, now Time) Change {
 	c := o.begin()
+	if !o.admits(ev.Source) {
+		return c
+	}
 	if ev.Source == FromCallback {
 		c.noteCallback(now)
 	}
@@ -105,7 +111,7 @@ func (o Order) Apply(ev Evidence, now Time) Change {
 		return c
 	}
 	if kind, ok := o.mismatch(ev); ok {
-		if ev.Source == FromCallback {
+		if ev.Source == FromCallback && !o.hasOpenCase(kind) {
 			c.Order.Facts.CallbackRejectedAt = now
 		}
 		c.openCase(kind, now, detail)
@@ -113,6 +119,10 @@ func (o Order) Apply(ev Evidence, now Time) Change {
 	}
 	switch m {
 	case stay:
+	case repeat:
+		if ev.ChannelTxn != "" && o.ChannelTxn != "" && ev.ChannelTxn != o.ChannelTxn {
+			c.openCase(CaseConflict, now, detail)
+		}
 	case become:
 		c.settle(ev, now, detail)
 	case becameBy:
@@ -128,6 +138,18 @@ func (o Order) Apply(ev Evidence, now Time) Change {
 	return c
 }
 
+// admits reports whether a source may speak about the order. The word of the backend
+// counts only where the backend is the one that asks the channel.
+func (o Order) admits(s Source) bool {
+	switch s {
+	case FromCallback, FromQuery, FromSettlement:
+		return true
+	case FromBackend:
+		return o.Mode == Pushed
+	}
+	return false
+}
+
 // noteCallback records the first verified callback; later ones tell nothing new.
 func (c *Change) noteCallback(now Time) {
 	if c.Order.Facts.CallbackAt == 0 {
@@ -136,9 +158,10 @@ func (c *Change) noteCallback(now Time) {
 	}
 }
 
-// mismatch checks that evidence is about this payment. Statements of success must
-// name the amount, except the backend's own, whose order it is; the merchant account
-// must be named by callbacks and queries (a settlement file belongs to one account).
+// mismatch checks that evidence is about this payment. What makes the payment count as
+// paid must name its amount, except the backend's own word, whose order it is; the
+// merchant account must be named by callbacks and queries (a settlement file belongs
+// to one account).
 func (o Order) mismatch(ev Evidence) (CaseKind, bool) {
 	named := ev.Source == FromCallback || ev.Source == FromQuery
 	if o.Merchant != "" && ev.Merchant != o.Merchant && (named || ev.Merchant != "") {
@@ -147,12 +170,27 @@ func (o Order) mismatch(ev Evidence) (CaseKind, bool) {
 	switch {
 	case ev.Amount != nil && *ev.Amount != o.Amount:
 		return CaseAmountMismatch, true
-	case ev.Amount == nil && ev.Claims == ClaimsSucceeded && ev.Source != FromBackend:
+	case ev.Amount == nil && o.wouldBePaid(ev.Claims) && ev.Source != FromBackend:
 		return CaseAmountMismatch, true
 	case ev.Refund != nil && ev.Refund.Amount != nil && (ev.Refund.Amount.Currency != o.Amount.Currency || ev.Refund.Amount.Minor < 1):
 		return CaseAmountMismatch, true
 	}
 	return "", false
+}
+
+// wouldBePaid reports whether the claim turns an order that does not count as paid
+// into one that does. A refund of a pending order does: what is refunded was paid.
+func (o Order) wouldBePaid(c Claimed) bool {
+	switch moves[o.Payment][c] {
+	case become:
+		return c == ClaimsSucceeded
+	case becameBy:
+		return true
+	case refund, unrefund:
+		return o.Payment == Pending
+	case stay, repeat, conflict:
+	}
+	return false
 }
 
 // settle makes the claimed state the truth and ends the recovery of the payment.
@@ -174,6 +212,9 @@ func (c *Change) settle(ev Evidence, now Time, d Detail) {
 	}
 	if ev.ChannelTxn != "" {
 		o.ChannelTxn = ev.ChannelTxn
+	}
+	if o.Payment == Succeeded && ev.Source == FromQuery && o.Facts.CallbackAt == 0 {
+		o.Fault = DiagnosisCallbackMissing // kept even where the result is final at once
 	}
 	o.endAttempts()
 	o.closeAnswered(now)

@@ -66,8 +66,8 @@ func (m Money) Decimal() string {
 }
 
 // ParseDecimal reads what Alipay and PayPal send ("88", "88.0", "88.00") exactly,
-// without a float on the way. More digits than the currency has are refused, even
-// zeros beyond them are not: "88.000" CNY is 8800.
+// without a float on the way. Digits beyond those of the currency must be zeros:
+// "88.000" CNY is 8800, "88.001" is refused with ErrAmountDecimals.
 func ParseDecimal(s, currency string) (Money, error) {
 	digits, ok := currencyDigits[currency]
 	if !ok {

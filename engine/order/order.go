@@ -87,7 +87,7 @@ const BasisDefault = "default"
 // Refund is one refund by its id at the channel.
 type Refund struct {
 	ID         string `json:"id"`
-	Minor      int64  `json:"minor"` // in the order's currency
+	Minor      int64  `json:"minor"` // in the order's currency; 0 = failed before its amount was told
 	AcceptedAt Time   `json:"accepted_at"`
 	CreditedAt Time   `json:"credited_at"`
 	FailedAt   Time   `json:"failed_at"`
@@ -130,6 +130,7 @@ type Registration struct {
 const (
 	MaxSubject  = 256  // characters: the longest among the channels (Alipay's subject)
 	MaxPayerID  = 128  // bytes
+	MaxChannel  = 64   // bytes: a configured name, or the label of a pushed order
 	MaxLink     = 2048 // bytes: what every browser and message carries
 	MaxPushes   = 10   // devices of one payer
 	MaxPushSize = 1024 // bytes of one push address
@@ -158,6 +159,8 @@ func (r Registration) Validate() error {
 		return &FieldError{"order_no", "must match [A-Za-z0-9_-]{1,64}"}
 	case r.Mode != Managed && r.Mode != Pushed:
 		return &FieldError{"mode", "must be managed or pushed"}
+	case len(r.Channel) > MaxChannel || !printable(r.Channel):
+		return &FieldError{"channel", fmt.Sprintf("must be at most %d printable bytes", MaxChannel)}
 	case r.Payer.ID == "" || len(r.Payer.ID) > MaxPayerID || !printable(r.Payer.ID):
 		return &FieldError{"payer.id", fmt.Sprintf("must be 1 to %d printable bytes", MaxPayerID)}
 	case strings.TrimSpace(r.Subject) == "" || utf8.RuneCountInString(r.Subject) > MaxSubject || !printable(r.Subject):
@@ -174,9 +177,11 @@ func (r Registration) Validate() error {
 }
 
 func (p Payer) validateContact() error {
-	for field, value := range map[string]string{"payer.locale": p.Locale, "payer.phone": p.Phone, "payer.email": p.Email} {
-		if len(value) > 254 || !printable(value) { // 254: the longest address that SMTP carries (RFC 5321)
-			return &FieldError{field, "must be at most 254 printable bytes"}
+	for _, f := range []struct{ field, value string }{
+		{"payer.locale", p.Locale}, {"payer.phone", p.Phone}, {"payer.email", p.Email},
+	} {
+		if len(f.value) > 254 || !printable(f.value) { // 254: the longest address that SMTP carries (RFC 5321)
+			return &FieldError{f.field, "must be at most 254 printable bytes"}
 		}
 	}
 	if len(p.Push) > MaxPushes {
@@ -258,10 +263,11 @@ func (o Order) StageAt(now Time, limits StageLimits) Stage {
 	}
 }
 
-// EnterStage moves the order into the stage that now asks for.
+// EnterStage moves the order into the stage that now asks for. Stages only go
+// forward: a node whose clock is behind does not make the wait shorter.
 func (o Order) EnterStage(now Time, limits StageLimits) Change {
 	c := o.begin()
-	if stage := o.StageAt(now, limits); stage != o.Stage {
+	if stage := o.StageAt(now, limits); stage.rank() > o.Stage.rank() {
 		c.Order.Stage = stage
 		c.emit(EventStage, now, Detail{})
 	}

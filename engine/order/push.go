@@ -61,7 +61,8 @@ func validReason(s string) bool {
 }
 
 // Push takes in what the backend of a pushed order tells. An attempt older than the
-// newest one pushed changes nothing: requests overtake one another.
+// newest one pushed, by its time or by its number, changes nothing: requests overtake
+// one another.
 func (o Order) Push(u Update, wait Wait, now Time) Change {
 	switch u.Type {
 	case PushConfirming:
@@ -77,10 +78,10 @@ func (o Order) Push(u Update, wait Wait, now Time) Change {
 
 func (o Order) pushAttempt(u Update, wait Wait, now Time) Change {
 	at := u.OccurredAt
-	if at == 0 {
+	if at == 0 || at > now { // a backend whose clock is ahead must not shut itself out
 		at = now
 	}
-	if o.Payment != Pending || at < o.PushedAt {
+	if o.Payment != Pending || at < o.PushedAt || (u.Attempt != 0 && u.Attempt < o.Attempt) {
 		return o.begin()
 	}
 	c := o.Claim(now, wait)

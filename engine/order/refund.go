@@ -6,13 +6,14 @@ import "slices"
 // refunded, all accepted is refunding, less leaves the order succeeded. More than was
 // paid is a contradiction.
 func (c *Change) bookRefund(ev Evidence, now Time, d Detail) {
+	paid := d // the payment itself is told without the refund
 	booked := c.Order.refundOf(ev, now)
 	d.RefundID = booked.ID
 	known, at := c.Order.findRefund(booked.ID)
 	if known && sameRefund(c.Order.Refunds[at], booked) {
 		return
 	}
-	if booked.Minor < 1 || booked.Minor > c.Order.Amount.Minor || (known && c.Order.Refunds[at].Minor != booked.Minor) {
+	if booked.Minor < 1 || booked.Minor > c.Order.Amount.Minor || (known && c.Order.Refunds[at].differs(booked)) {
 		c.openCase(CaseConflict, now, d)
 		return
 	}
@@ -28,7 +29,7 @@ func (c *Change) bookRefund(ev Evidence, now Time, d Detail) {
 		return
 	}
 	if c.Order.Payment == Pending {
-		c.settle(ev, now, d) // what is refunded was paid
+		c.settle(ev, now, paid) // what is refunded was paid
 	}
 	c.Order.Refunds = next.Refunds
 	c.Order.weighRefunds()
@@ -36,22 +37,53 @@ func (c *Change) bookRefund(ev Evidence, now Time, d Detail) {
 }
 
 // strikeRefund takes back a refund that failed: the money stays paid, a person looks.
+// One that was never booked is entered as failed, so that its acceptance, overtaken on
+// the way, does not bring it to life.
 func (c *Change) strikeRefund(ev Evidence, now Time, d Detail) {
+	paid := d
 	id := refundID(ev)
 	d.RefundID = id
 	known, at := c.Order.findRefund(id)
 	if known && (c.Order.Refunds[at].FailedAt != 0 || c.Order.Refunds[at].CreditedAt != 0) {
 		return // known, or credited meanwhile: a credit is final
 	}
+	failed := failedRefund(ev, now)
+	if known && failed.Minor != 0 && c.Order.Refunds[at].differs(failed) {
+		c.openCase(CaseConflict, now, d)
+		return
+	}
+	d.Code = codeRefundFailed
 	if c.Order.Payment == Pending {
-		c.settle(ev, now, d)
+		c.settle(ev, now, paid)
 	}
 	if known {
 		c.Order.Refunds[at].FailedAt = now
-		c.Order.weighRefunds()
-		c.emit(EventStatus, now, d)
+	} else {
+		c.Order.Refunds = append(c.Order.Refunds, failed)
 	}
+	c.Order.weighRefunds()
+	c.emit(EventStatus, now, d)
 	c.openCase(CaseRefundFailed, now, d)
+}
+
+// codeRefundFailed marks the event of a refund that was struck out: without it, it
+// would read like one that was accepted.
+const codeRefundFailed = "refund_failed"
+
+// failedRefund reads a refund that did not go through. Its amount stays 0 where the
+// evidence names none.
+func failedRefund(ev Evidence, now Time) Refund {
+	r := Refund{ID: refundID(ev), AcceptedAt: now, FailedAt: now}
+	if ev.Refund == nil {
+		return r
+	}
+	if ev.Refund.AcceptedAt != 0 {
+		r.AcceptedAt = ev.Refund.AcceptedAt
+	}
+	if ev.Refund.Amount != nil {
+		r.Minor = ev.Refund.Amount.Minor
+	}
+	return r
 }
 
 func refundID(ev Evidence) string {
@@ -79,10 +111,13 @@ func (o Order) refundOf(ev Evidence, now Time) Refund {
 	if ev.Claims == ClaimsRefunding {
 		r.CreditedAt = 0
 	}
+	if r.CreditedAt != 0 {
+		r.AcceptedAt = min(r.AcceptedAt, r.CreditedAt) // heard of when it was credited already
+	}
 	switch known, at := o.findRefund(r.ID); {
 	case ev.Refund != nil && ev.Refund.Amount != nil:
 		r.Minor = ev.Refund.Amount.Minor
-	case known:
+	case known && o.Refunds[at].Minor != 0:
 		r.Minor = o.Refunds[at].Minor
 	default:
 		accepted, _ := o.refundSums()
@@ -103,16 +138,15 @@ func (o Order) findRefund(id string) (bool, int) {
 // sameRefund reports whether b tells nothing that a does not: a credited refund stays
 // credited, a failed one is not revived by an older acceptance.
 func sameRefund(a, b Refund) bool {
-	if a.Minor != b.Minor {
-		return false
-	}
-	return a.CreditedAt != 0 || b.CreditedAt == 0
+	return !a.differs(b) && (a.CreditedAt != 0 || b.CreditedAt == 0)
 }
 
+// differs reports whether b names another amount than a, as far as a's is known.
+func (a Refund) differs(b Refund) bool { return a.Minor != 0 && a.Minor != b.Minor }
+
+// mergeRefund takes in that a was credited after all, which b says.
 func mergeRefund(a, b Refund) Refund {
-	if b.CreditedAt != 0 {
-		a.CreditedAt, a.FailedAt = b.CreditedAt, 0
-	}
+	a.Minor, a.CreditedAt, a.FailedAt = b.Minor, b.CreditedAt, 0
 	return a
 }
 

@@ -83,6 +83,21 @@ const (
 	Resolved  Stage = "resolved"
 )
 
+// rank orders the stages by how long the payer has waited.
+func (s Stage) rank() int {
+	switch s {
+	case Fresh:
+		return 0
+	case Delayed:
+		return 1
+	case Prolonged:
+		return 2
+	case Resolved:
+		return 3
+	}
+	return 0
+}
+
 // StageLimits are the ages since the claim at which waiting changes its name.
 type StageLimits struct {
 	Delayed   time.Duration

@@ -36,8 +36,10 @@ func (t Time) IsZero() bool { return t == 0 }
 // Add returns t moved by d, cut to milliseconds.
 func (t Time) Add(d time.Duration) Time { return t + Time(d.Milliseconds()) }
 
-// Sub returns t - u.
-func (t Time) Sub(u Time) time.Duration { return time.Duration(t-u) * time.Millisecond }
+// Sub returns t - u, cut to what a Duration holds (292 years).
+func (t Time) Sub(u Time) time.Duration {
+	return time.UnixMilli(int64(t)).Sub(time.UnixMilli(int64(u)))
+}
 
 // String gives the wire form, or "" when unset.
 func (t Time) String() string {
@@ -55,8 +57,9 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return strconv.AppendQuote(nil, t.String()), nil
 }
 
-// UnmarshalJSON reads RFC 3339 with any offset and precision, or null. Years outside
-// 1970 to 9999 are refused: no payment lies there, and they would not fit the wire form.
+// UnmarshalJSON reads RFC 3339 with any offset and precision, or null. What is not
+// after the start of 1970 or lies beyond 9999 is refused: no payment lies there, the
+// first would read as unset and the last would not fit the wire form.
 func (t *Time) UnmarshalJSON(b []byte) error {
 	if bytes.Equal(b, []byte("null")) {
 		*t = 0
@@ -66,12 +69,12 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return fmt.Errorf("time is not a JSON string")
 	}
-	parsed, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return fmt.Errorf("time %q is not RFC 3339", s)
+	var parsed time.Time
+	if err := parsed.UnmarshalText([]byte(s)); err != nil { // unlike time.Parse, strict
+		return fmt.Errorf("time %q is not RFC 3339", clip(s, 40))
 	}
-	if y := parsed.UTC().Year(); y < 1970 || y > 9999 {
-		return fmt.Errorf("time %q is out of range", s)
+	if y := parsed.UTC().Year(); y > 9999 || At(parsed) <= 0 {
+		return fmt.Errorf("time %q is out of range", clip(s, 40))
 	}
 	*t = At(parsed)
 	return nil
