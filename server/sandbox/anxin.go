@@ -65,15 +65,15 @@ func (s *Sandbox) call(ctx context.Context, path string, content []byte) ([]byte
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("call %s: %w: %w", path, problemAnxin, err)
+		return nil, fmt.Errorf("call %s: %w: %w", path, errAnxin, err)
 	}
 	defer func() { _ = response.Body.Close() }() // read to its bound
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxRegistered))
 	if err != nil {
-		return nil, fmt.Errorf("call %s: %w: %w", path, problemAnxin, err)
+		return nil, fmt.Errorf("call %s: %w: %w", path, errAnxin, err)
 	}
 	if response.StatusCode/100 != 2 {
-		return nil, fmt.Errorf("call %s: %w: status %d", path, problemAnxin, response.StatusCode)
+		return nil, fmt.Errorf("call %s: %w: status %d", path, errAnxin, response.StatusCode)
 	}
 	return answer, nil
 }
@@ -87,7 +87,7 @@ func (s *Sandbox) absolute(address string) (string, error) {
 	}
 	page, err := base.Parse(address)
 	if err != nil || address == "" || (page.Scheme != "http" && page.Scheme != "https") {
-		return "", fmt.Errorf("page address: %w", problemAnxin)
+		return "", fmt.Errorf("page address: %w", errAnxin)
 	}
 	return page.String(), nil
 }

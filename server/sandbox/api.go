@@ -3,10 +3,11 @@ package sandbox
 import (
 	"fmt"
 
+	"anxin/engine/order"
+
 	"github.com/gofiber/fiber/v2"
 
 	wire "anxin/engine/channel/sandbox"
-	"anxin/engine/order"
 )
 
 // paymentRequest is the body of POST /sandbox/v1/payments.

@@ -8,9 +8,10 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/gofiber/fiber/v2"
-
 	"anxin/engine/order"
+	"anxin/engine/webhook"
+
+	"github.com/gofiber/fiber/v2"
 )
 
 // webhookReceipt is what the shop's backend keeps of a webhook.
@@ -44,13 +45,14 @@ func (s *Sandbox) takeWebhook(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	id := strings.Clone(c.Get("webhook-id"))
-	if len(id) > maxWebhookID || !s.webhook.verify(id, c.Get("webhook-timestamp"), c.Get("webhook-signature"), raw, s.clock()) {
-		return problemSigned
+	id := strings.Clone(c.Get(webhook.HeaderID))
+	timestamp, signatures := strings.Clone(c.Get(webhook.HeaderTimestamp)), strings.Clone(c.Get(webhook.HeaderSignature))
+	if len(id) > maxWebhookID || webhook.Verify([]webhook.Secret{s.webhook}, id, timestamp, signatures, raw, s.clock()) != nil {
+		return errSignature
 	}
 	var hook webhookBody
 	if err := json.Unmarshal(raw, &hook); err != nil {
-		return problemJSON.about("", "not a webhook")
+		return errJSON.about("", "not a webhook")
 	}
 	fails := false
 	_, err = s.store.update(c.UserContext(), hook.Data.OrderNo, func(p *payment) ([]job, error) {
@@ -61,7 +63,7 @@ func (s *Sandbox) takeWebhook(c *fiber.Ctx) error {
 		return err
 	}
 	if fails {
-		return problemBackend
+		return errBackend
 	}
 	receipt := webhookReceipt{WebhookID: id, Type: hook.Type, Seq: hook.Data.Seq, ReceivedAt: s.now()}
 	if err := s.store.takeIn(c.UserContext(), hook.Data.OrderNo, receipt); err != nil {

@@ -40,7 +40,7 @@ const (
 	actLeave   = "leave"
 )
 
-var errNoAction = problemField.about("action", "must be pay, decline or leave")
+var errNoAction = errField.about("action", "must be pay, decline or leave")
 
 // atCashier does what the payer chose. Paying and declining lead back through the shop,
 // which claims the order; who leaves comes to the page without a claim.
@@ -101,7 +101,7 @@ func (s *Sandbox) comeBack(c *fiber.Ctx) error {
 		return errNotFound
 	}
 	if err := s.claim(c.UserContext(), no); err != nil {
-		if !errors.Is(err, problemAnxin) {
+		if !errors.Is(err, errAnxin) {
 			return err
 		}
 		s.log.WithError(err).WithField("order_no", no).Warn("shop could not claim the order")

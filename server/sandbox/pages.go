@@ -8,25 +8,24 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
+	"anxin/engine/order"
+
 	"github.com/gofiber/fiber/v2"
 	"golang.org/x/text/language"
-
-	"anxin/engine/order"
 )
 
 //go:embed pages
 var files embed.FS
 
-// languages in the order of the matcher: the first one serves whom no other suits.
-var languages = []language.Tag{language.English, language.MustParse("zh-CN")}
-
-// langs are the names of languages, by the matcher's index.
+// langs are the languages in the order of the matcher: the first one serves whom no
+// other suits.
+//
+//nolint:gochecknoglobals // a table
 var langs = []string{"en", "zh-CN"}
-
-var pageNames = []string{"shop", "cashier", "order", "support", "problem"}
 
 // pages are the parsed pages and their texts.
 type pages struct {
@@ -42,7 +41,7 @@ type pages struct {
 func loadPages(base *url.URL) (*pages, error) {
 	p := &pages{
 		byName: map[string]*template.Template{}, texts: map[string]map[string]string{},
-		matcher: language.NewMatcher(languages),
+		matcher: language.NewMatcher([]language.Tag{language.English, language.SimplifiedChinese}),
 		policy: "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'; " +
 			"form-action 'self' " + base.Scheme + "://" + base.Host,
 	}
@@ -57,7 +56,7 @@ func loadPages(base *url.URL) (*pages, error) {
 		}
 		p.texts[lang] = texts
 	}
-	for _, name := range pageNames {
+	for _, name := range []string{"shop", "cashier", "order", "support", "problem"} {
 		parsed, err := template.ParseFS(files, "pages/layout.html", "pages/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("parse page: %w", err)
@@ -74,10 +73,8 @@ func loadPages(base *url.URL) (*pages, error) {
 
 // language picks the page's language: what was asked for, else what the browser likes.
 func (p *pages) language(asked, accepted string) string {
-	for _, lang := range langs {
-		if asked == lang {
-			return lang
-		}
+	if slices.Contains(langs, asked) {
+		return asked
 	}
 	_, i := language.MatchStrings(p.matcher, strings.Clone(accepted))
 	return langs[i]
@@ -161,7 +158,7 @@ func (s *Sandbox) page(handle fiber.Handler) fiber.Handler {
 			return nil
 		}
 		p := s.problemOf(err)
-		if p == problemAnxin {
+		if p == errAnxin {
 			s.log.WithError(err).Warn("shop could not reach Anxin")
 		}
 		return s.render(c, p.Status, "problem", p)
@@ -183,7 +180,7 @@ func readForm(c *fiber.Ctx) (url.Values, error) {
 	}
 	form, err := url.ParseQuery(string(raw))
 	if err != nil {
-		return nil, problemField.about("", "not a form")
+		return nil, errField.about("", "not a form")
 	}
 	return form, nil
 }

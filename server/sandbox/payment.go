@@ -6,8 +6,9 @@ import (
 	"slices"
 	"time"
 
-	wire "anxin/engine/channel/sandbox"
 	"anxin/engine/order"
+
+	wire "anxin/engine/channel/sandbox"
 )
 
 // payment is all that the simulated world knows of one order. It is changed by the

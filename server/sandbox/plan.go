@@ -79,17 +79,20 @@ func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Durat
 
 // UnmarshalJSON reads a duration string.
 func (d *Duration) UnmarshalJSON(b []byte) error {
+	*d = parseDuration(b)
+	return nil
+}
+
+func parseDuration(quoted []byte) Duration {
 	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
-		*d = -1
-		return nil
+	if json.Unmarshal(quoted, &s) != nil {
+		return -1
 	}
 	parsed, err := time.ParseDuration(s)
 	if err != nil {
-		parsed = -1
+		return -1
 	}
-	*d = Duration(parsed)
-	return nil
+	return Duration(parsed)
 }
 
 // fieldError names the field of a request that cannot be accepted.

@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"strings"
 
+	"anxin/engine/order"
+
 	"github.com/gofiber/fiber/v2"
 
 	wire "anxin/engine/channel/sandbox"
-	"anxin/engine/order"
 )
 
 // Limits of what comes in. A form or a plan is a few hundred bytes; a webhook carries
@@ -42,16 +43,16 @@ func (p problem) about(field, detail string) *problem {
 
 // The problems of the sandbox. They are templates: about copies.
 var (
-	problemJSON     = newProblem(fiber.StatusBadRequest, "invalid_json", "the body is not the JSON object asked for")
-	problemUnknown  = newProblem(fiber.StatusBadRequest, "unknown_field", "the body has a field that is not known")
-	problemField    = newProblem(fiber.StatusUnprocessableEntity, "invalid_field", "a field is out of its bounds")
-	problemExists   = newProblem(fiber.StatusConflict, "payment_exists", "a payment of this order exists")
-	problemNotFound = newProblem(fiber.StatusNotFound, "payment_not_found", "there is no payment of this order")
-	problemTooLarge = newProblem(fiber.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than anything asked for here")
-	problemSigned   = newProblem(fiber.StatusUnauthorized, "bad_signature", "the signature does not verify")
-	problemBackend  = newProblem(fiber.StatusInternalServerError, "simulated_failure", "the shop's backend fails on purpose")
-	problemAnxin    = newProblem(fiber.StatusBadGateway, "anxin_refused", "Anxin did not take the order")
-	problemInternal = newProblem(fiber.StatusInternalServerError, "internal", "the sandbox failed")
+	errJSON          = newProblem(fiber.StatusBadRequest, "invalid_json", "the body is not the JSON object asked for")
+	errUnknownField  = newProblem(fiber.StatusBadRequest, "unknown_field", "the body has a field that is not known")
+	errField         = newProblem(fiber.StatusUnprocessableEntity, "invalid_field", "a field is out of its bounds")
+	errPaymentExists = newProblem(fiber.StatusConflict, "payment_exists", "a payment of this order exists")
+	errNoPayment     = newProblem(fiber.StatusNotFound, "payment_not_found", "there is no payment of this order")
+	errTooLarge      = newProblem(fiber.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than anything asked for here")
+	errSignature     = newProblem(fiber.StatusUnauthorized, "bad_signature", "the signature does not verify")
+	errBackend       = newProblem(fiber.StatusInternalServerError, "simulated_failure", "the shop's backend fails on purpose")
+	errAnxin         = newProblem(fiber.StatusBadGateway, "anxin_refused", "Anxin did not take the order")
+	errInternal      = newProblem(fiber.StatusInternalServerError, "internal", "the sandbox failed")
 )
 
 // api answers errors of a handler as problem+json.
@@ -80,18 +81,18 @@ func (s *Sandbox) problemOf(err error) *problem {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &field):
-		return problemField.about(field.field, field.reason)
+		return errField.about(field.field, field.reason)
 	case errors.As(err, &syntax) && syntax.Reason == wire.ReasonUnknownField:
-		return problemUnknown.about(syntax.Field, syntax.Reason)
+		return errUnknownField.about(syntax.Field, syntax.Reason)
 	case errors.As(err, &syntax):
-		return problemJSON.about(syntax.Field, syntax.Reason)
+		return errJSON.about(syntax.Field, syntax.Reason)
 	case errors.Is(err, errExists):
-		return problemExists
+		return errPaymentExists
 	case errors.Is(err, errNotFound):
-		return problemNotFound
+		return errNoPayment
 	}
 	s.log.WithError(err).Error("sandbox request failed")
-	return problemInternal
+	return errInternal
 }
 
 // body copies a request's body out of Fiber's memory. It is taken as it came: nothing
@@ -99,7 +100,7 @@ func (s *Sandbox) problemOf(err error) *problem {
 func body(c *fiber.Ctx, limit int) ([]byte, error) {
 	raw := c.Request().Body()
 	if len(raw) > limit {
-		return nil, problemTooLarge
+		return nil, errTooLarge
 	}
 	return append([]byte(nil), raw...), nil
 }

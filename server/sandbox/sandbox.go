@@ -5,15 +5,18 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"anxin/engine/order"
+	"anxin/engine/webhook"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/sirupsen/logrus"
 
 	wire "anxin/engine/channel/sandbox"
-	"anxin/engine/order"
 )
 
 // Config is a simulated world. All fields but the last three are required.
@@ -35,7 +38,6 @@ type Config struct {
 var (
 	ErrConfigMissing = errors.New("data dir, name, merchant, secret and api key are required")
 	ErrConfigBaseURL = errors.New("base URL must be an absolute http or https URL")
-	ErrConfigWebhook = errors.New("webhook secret must be whsec_ and base64")
 )
 
 // requestTimeout bounds every request that the channel or the shop sends: what WeChat
@@ -50,7 +52,7 @@ type Sandbox struct {
 	client  *http.Client
 	clock   func() time.Time
 	pages   *pages
-	webhook webhookVerifier
+	webhook webhook.Secret
 
 	wake     chan struct{} // one slot: something became due sooner
 	stopOnce sync.Once
@@ -63,9 +65,9 @@ func New(cfg Config) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := newWebhookVerifier(cfg.WebhookSecret)
+	secret, err := webhook.ParseSecret(cfg.WebhookSecret)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("sandbox webhook secret: %w", err)
 	}
 	pages, err := loadPages(base)
 	if err != nil {
@@ -77,15 +79,13 @@ func New(cfg Config) (*Sandbox, error) {
 	}
 	return &Sandbox{
 		cfg: cfg, store: db, log: cfg.Log, client: newClient(cfg.Client), clock: cfg.Clock,
-		pages: pages, webhook: verifier, wake: make(chan struct{}, 1), stopping: make(chan struct{}),
+		pages: pages, webhook: secret, wake: make(chan struct{}, 1), stopping: make(chan struct{}),
 	}, nil
 }
 
 func checkConfig(cfg *Config) (*url.URL, error) {
-	for _, required := range []string{cfg.DataDir, cfg.Name, cfg.Merchant, cfg.Secret, cfg.APIKey} {
-		if required == "" {
-			return nil, ErrConfigMissing
-		}
+	if slices.Contains([]string{cfg.DataDir, cfg.Name, cfg.Merchant, cfg.Secret, cfg.APIKey}, "") {
+		return nil, ErrConfigMissing
 	}
 	base, err := url.Parse(cfg.BaseURL)
 	if err != nil {

@@ -6,10 +6,11 @@ import (
 	"strings"
 	"time"
 
+	"anxin/engine/order"
+
 	"github.com/gofiber/fiber/v2"
 
 	wire "anxin/engine/channel/sandbox"
-	"anxin/engine/order"
 )
 
 // item is something to buy. Its texts are item.ID.name and item.ID.note.
@@ -18,6 +19,8 @@ type item struct {
 	Price order.Money
 }
 
+//
+//nolint:gochecknoglobals // a table
 var items = []item{
 	{"tea", order.Money{Minor: 8800, Currency: "CNY"}},
 	{"cup", order.Money{Minor: 3600, Currency: "CNY"}},

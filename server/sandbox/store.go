@@ -9,9 +9,9 @@ import (
 	"net/url"
 	"path/filepath"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
-
 	"anxin/engine/order"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // fileName is the sandbox's own database, beside Anxin's and apart from it: a payment

@@ -48,8 +48,7 @@ func Decode(data []byte, into any) error {
 }
 
 func decodeError(err error) error {
-	var typed *json.UnmarshalTypeError
-	if errors.As(err, &typed) {
+	if typed, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return &JSONError{Field: typed.Field, Reason: ReasonWrongType}
 	}
 	if _, name, ok := strings.Cut(err.Error(), "unknown field "); ok {

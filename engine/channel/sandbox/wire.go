@@ -81,33 +81,44 @@ var (
 	reasonPattern = regexp.MustCompile(`^[a-z0-9_]{0,64}$`)
 )
 
-var claims = map[State]order.Claimed{
-	StatePending:    order.ClaimsPending,
-	StateProcessing: order.ClaimsProcessing,
-	StateSucceeded:  order.ClaimsSucceeded,
-	StateFailed:     order.ClaimsFailed,
-	StateClosed:     order.ClaimsClosed,
+// claims maps a state to the engine's terms, "" for one that is not known.
+func (s State) claims() order.Claimed {
+	switch s {
+	case StatePending:
+		return order.ClaimsPending
+	case StateProcessing:
+		return order.ClaimsProcessing
+	case StateSucceeded:
+		return order.ClaimsSucceeded
+	case StateFailed:
+		return order.ClaimsFailed
+	case StateClosed:
+		return order.ClaimsClosed
+	}
+	return ""
 }
 
-// refundClaims holds what a refund states and how much it matters: the later in a
-// refund's life, the more.
-var refundClaims = map[RefundState]struct {
-	claims order.Claimed
-	weight int
-}{
-	RefundFailed:   {order.ClaimsRefundFailed, 1},
-	RefundAccepted: {order.ClaimsRefunding, 2},
-	RefundCredited: {order.ClaimsRefunded, 3},
+// claims maps a state to the engine's terms, "" for one that is not known, and tells
+// how much it matters: the later in a refund's life, the more.
+func (s RefundState) claims() (claimed order.Claimed, weight int) {
+	switch s {
+	case RefundFailed:
+		return order.ClaimsRefundFailed, 1
+	case RefundAccepted:
+		return order.ClaimsRefunding, 2
+	case RefundCredited:
+		return order.ClaimsRefunded, 3
+	}
+	return "", 0
 }
 
 // validate refuses what no payment of this channel can say. The error wraps
 // channel.ErrMalformed.
 func (p Payment) validate() error {
-	_, known := claims[p.State]
 	switch {
 	case !order.ValidOrderNo(p.OutTradeNo):
 		return malformed("out_trade_no")
-	case !known:
+	case p.State.claims() == "":
 		return malformed("state")
 	case p.Amount == nil && p.State != StateClosed, p.Amount != nil && p.Amount.Validate() != nil:
 		return malformed("amount")
@@ -119,7 +130,7 @@ func (p Payment) validate() error {
 		return malformed("refunds")
 	}
 	for _, r := range p.Refunds {
-		if _, known := refundClaims[r.State]; !known || !idPattern.MatchString(r.RefundID) || r.Amount.Validate() != nil {
+		if claimed, _ := r.State.claims(); claimed == "" || !idPattern.MatchString(r.RefundID) || r.Amount.Validate() != nil {
 			return malformed("refunds")
 		}
 	}
@@ -132,20 +143,16 @@ func malformed(field string) error { return fmt.Errorf("%w: %s", channel.ErrMalf
 // count only when none of those is listed.
 func (p Payment) evidence(source order.Source, asked []string) order.Evidence {
 	ev := order.Evidence{
-		Source: source, Claims: claims[p.State], Amount: p.Amount, Merchant: p.Merchant,
+		Source: source, Claims: p.State.claims(), Amount: p.Amount, Merchant: p.Merchant,
 		ChannelTxn: p.TransactionID, Reason: p.Reason, OccurredAt: p.At,
 	}
 	if len(p.Refunds) == 0 {
 		return ev
 	}
 	r := slices.MaxFunc(p.Refunds, func(a, b Refund) int {
-		return cmp.Or(
-			compareBool(slices.Contains(asked, a.RefundID), slices.Contains(asked, b.RefundID)),
-			cmp.Compare(refundClaims[a.State].weight, refundClaims[b.State].weight),
-			cmp.Compare(a.AcceptedAt, b.AcceptedAt),
-		)
+		return cmp.Or(cmp.Compare(a.weight(asked), b.weight(asked)), cmp.Compare(a.AcceptedAt, b.AcceptedAt))
 	})
-	ev.Claims = refundClaims[r.State].claims
+	ev.Claims, _ = r.State.claims()
 	ev.Refund = &order.RefundEvidence{ID: r.RefundID, Amount: &r.Amount, AcceptedAt: r.AcceptedAt, CreditedAt: r.CreditedAt}
 	if r.State == RefundCredited {
 		ev.OccurredAt = r.CreditedAt
@@ -155,13 +162,12 @@ func (p Payment) evidence(source order.Source, asked []string) order.Evidence {
 	return ev
 }
 
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	default:
-		return -1
+// weight orders refunds by how much they matter to whom asks: any refund asked for is
+// above all others.
+func (r Refund) weight(asked []string) int {
+	_, weight := r.State.claims()
+	if slices.Contains(asked, r.RefundID) {
+		weight += 10
 	}
+	return weight
 }
