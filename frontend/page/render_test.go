@@ -74,7 +74,7 @@ func TestWordsOfTheStates(t *testing.T) {
 		{"failed_free", "zh-CN", "本次没有扣款，可以放心重新支付"},
 		{"failed_returned", "en", "Your money goes back the way you paid"},
 		{"refunding", "zh-CN", "退款已受理"},
-		{"refunded", "en", "¥88.00 was returned"},
+		{"refunded", "en", "¥88.00 went back to the account you paid with"},
 	} {
 		v := all[c.state]
 		v.Lang = c.lang

@@ -91,7 +91,7 @@ func (s situation) screen() screen {
 func (s situation) words(out *screen) {
 	name, lead := s.wording()
 	out.Title = s.text(name+".title", nil)
-	out.Headline = s.text(name+".headline", s.headlineVars())
+	out.Headline = s.text(name+".headline", nil)
 	out.Lead = lead
 	out.Tone = tone(s.p.Status)
 	if s.p.DoNotPayAgain {
@@ -139,17 +139,6 @@ func againKey(status order.Status) string {
 func (s situation) wasDelayed() bool {
 	return s.p.Result != nil && s.p.ClaimedAt != 0 &&
 		s.p.Result.At.Sub(s.p.ClaimedAt).Milliseconds() >= s.DelayedMs
-}
-
-func (s situation) headlineVars() vars {
-	if s.p.Status != order.StatusRefunded {
-		return nil
-	}
-	amount := s.p.Amount
-	if r := s.refund(); r != nil {
-		amount = r.Amount
-	}
-	return vars{"amount": formatMoney(amount)}
 }
 
 func (s situation) refund() *order.ResultRefund {

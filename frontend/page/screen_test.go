@@ -126,8 +126,9 @@ func TestSafetyIsPromisedOnlyWhereTheOrderGuaranteesIt(t *testing.T) {
 
 func TestCheckIsNeverCalledRunningOnceTheResultIsKnown(t *testing.T) {
 	t.Parallel()
+	r := setup(t)
 	for name, v := range states(t) {
-		s := setup(t).situation(View{Progress: v.Progress, Now: v.Now, Moments: v.Moments, Lang: "en"}).screen()
+		s := r.situation(View{Progress: v.Progress, Now: v.Now, Moments: v.Moments, Lang: "en"}).screen()
 		for _, line := range s.Timeline {
 			if strings.HasSuffix(line.Text, "running") && !v.Progress.Attempting {
 				t.Errorf("%s: timeline says %q", name, line.Text)

@@ -95,10 +95,15 @@ func (s situation) failed() string {
 }
 
 func (s situation) refunded() string {
-	if r := s.refund(); r != nil && r.CreditedAt != 0 {
-		return s.text("refunded.lead", vars{"time": s.time(r.CreditedAt)})
+	r := s.refund()
+	switch {
+	case r == nil:
+		return s.text("refunded.undated", vars{"amount": formatMoney(s.p.Amount)})
+	case r.CreditedAt == 0:
+		return s.text("refunded.undated", vars{"amount": formatMoney(r.Amount)})
+	default:
+		return s.text("refunded.lead", vars{"amount": formatMoney(r.Amount), "time": s.time(r.CreditedAt)})
 	}
-	return s.text("refunded.undated", nil)
 }
 
 // steps is the way of the money: to the order, or back to the payer. A payment that

@@ -51,8 +51,10 @@ function drawActions(now: Screen): void {
   check.className = now.canClaim ? "button" : "button main";
   show("check-note", now.checkNote);
   link("detail", now.detail);
+  element("detail").className = now.repay ? "button" : "button main";
   link("support", now.support);
   link("repay", now.repay);
+  element("repay").className = now.canClaim ? "button" : "button main";
   if (now.repayText) {
     element("repay").textContent = now.repayText;
   }

@@ -50,10 +50,10 @@ export interface Messages {
   "received.lead": null;
   "received.slow": null;
   "received.title": null;
-  "refunded.headline": { amount: string };
-  "refunded.lead": { time: string };
+  "refunded.headline": null;
+  "refunded.lead": { amount: string; time: string };
   "refunded.title": null;
-  "refunded.undated": null;
+  "refunded.undated": { amount: string };
   "refunding.headline": null;
   "refunding.lead": { n: number };
   "refunding.title": null;

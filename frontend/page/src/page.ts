@@ -63,6 +63,7 @@ export class Page {
     });
     window.addEventListener("offline", () => this.dispatch({ type: "network", offline: true }));
     window.addEventListener("online", () => this.dispatch({ type: "network", offline: false }));
+    window.addEventListener("pageshow", () => (this.downSince = 0));
     setInterval(() => this.tick(), TICK);
     this.dispatch({ type: "network", offline: navigator.onLine === false });
     this.live.start();
@@ -119,7 +120,8 @@ export class Page {
     if (notice !== null) {
       show("notice", notice && this.texts.text(("notice." + notice) as "notice.failed", null));
     }
-    this.downSince = connection === "down" ? this.downSince || now : 0;
+    // A page that nobody sees is not connected on purpose.
+    this.downSince = connection === "down" && !document.hidden ? this.downSince || now : 0;
     if (connection === "refused") {
       show("offline", this.texts.text("notice.denied", null));
     } else if (offline || (this.downSince > 0 && now - this.downSince > DOWN_PATIENCE)) {

@@ -17,7 +17,7 @@ export interface Step {
   state: "done" | "current" | "todo";
 }
 
-type Name = "awaiting" | "confirming" | "received" | "review" | "succeeded" | "failed" | "closed" | "refunding";
+type Name = "awaiting" | "confirming" | "received" | "review" | "succeeded" | "failed" | "closed" | "refunding" | "refunded";
 
 /** Chooses the texts for the state. */
 export function wording(s: Situation): Wording {
@@ -41,7 +41,7 @@ export function wording(s: Situation): Wording {
     case "refunding":
       return named("refunding", texts.text("refunding.lead", { n: rules.refundDays }));
     case "refunded":
-      return refunded(s);
+      return named("refunded", refunded(s));
     default:
       if (p.review) {
         return named("review", reviewText(s, "review.lead"));
@@ -96,17 +96,13 @@ function failed(s: Situation): string {
   return texts.text(p.do_not_pay_again ? "failed.unclear" : "failed.free", null);
 }
 
-function refunded(s: Situation): Wording {
+function refunded(s: Situation): string {
   const refund = refundOf(s);
   const { p, now, texts } = s;
-  return {
-    title: texts.text("refunded.title", null),
-    headline: texts.text("refunded.headline", { amount: texts.money(refund ? refund.amount : p.amount) }),
-    lead:
-      refund && refund.credited_at
-        ? texts.text("refunded.lead", { time: texts.time(ms(refund.credited_at), now) })
-        : texts.text("refunded.undated", null),
-  };
+  const amount = texts.money(refund ? refund.amount : p.amount);
+  return refund && refund.credited_at
+    ? texts.text("refunded.lead", { amount, time: texts.time(ms(refund.credited_at), now) })
+    : texts.text("refunded.undated", { amount });
 }
 
 type StepKey = "step.submitted" | "step.received" | "step.updated" | "step.refund_accepted" | "step.refund_credited";
