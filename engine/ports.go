@@ -197,6 +197,7 @@ type Key struct {
 
 // Filter selects orders. Zero fields select all.
 type Filter struct {
+	Backend   string // whose orders
 	Status    order.Status
 	Channel   string
 	Diagnosis order.Diagnosis

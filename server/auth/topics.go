@@ -1,0 +1,54 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"anxin/hub"
+)
+
+// The topics of the live connection. An order's and an inbox's are followed by a colon
+// and the order number or payer id.
+const (
+	TopicOrder         = "order"
+	TopicInbox         = "inbox"
+	TopicAnnouncements = "announcements"
+)
+
+// OrderTopic returns the topic of an order.
+func OrderTopic(orderNo string) string { return TopicOrder + ":" + orderNo }
+
+// Topics lets the hub's clients watch what their tokens are for.
+type Topics struct {
+	tokens *Tokens
+}
+
+var _ hub.Authorizer = (*Topics)(nil)
+
+// NewTopics authorizes by tokens.
+func NewTopics(tokens *Tokens) *Topics { return &Topics{tokens: tokens} }
+
+// topicKinds says which token a kind of topic wants.
+var topicKinds = map[string]Kind{TopicOrder: KindView, TopicInbox: KindInbox}
+
+// Authorize implements hub.Authorizer. Announcements are for everyone; a topic of no
+// known kind is forbidden like one with a foreign token.
+func (t *Topics) Authorize(_ context.Context, topic, token string) error {
+	if topic == TopicAnnouncements {
+		return nil
+	}
+	name, subject, _ := strings.Cut(topic, ":")
+	kind, ok := topicKinds[name]
+	if !ok {
+		return hub.ErrForbidden
+	}
+	switch err := t.tokens.Verify(kind, subject, token, time.Now()); {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrTokenExpired):
+		return hub.ErrTokenExpired
+	}
+	return hub.ErrForbidden
+}

@@ -1,0 +1,103 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"anxin/engine/order"
+)
+
+// Config is everything that the server is told. It is complete and consistent: whoever
+// gets one from Load need not check it again.
+type Config struct {
+	Listen      string // host:port
+	PublicURL   string // where payers and channels reach the server, without a trailing slash
+	Development bool   // see the package's comment
+	DataDir     string
+	DatabaseURL Secret // may contain a password
+	RedisURL    Secret // empty = in-process bus
+
+	APIKeys      []APIKey
+	TokenSecrets []Secret // the first signs, all verify
+	Tokens       Lifetimes
+	Backends     map[string]Backend // by the name of their api key
+	Sandbox      Sandbox
+
+	Brand    Brand
+	Stages   order.StageLimits
+	CheckGap time.Duration // between two check-nows of one order
+
+	Origins        []string // browsers' pages that may call besides our own
+	TrustedProxies []netip.Prefix
+	Drain          time.Duration // over which live clients are sent away at a stop
+	Log            Log
+}
+
+// APIKey lets one backend in. A backend may have several, so that it can change them.
+type APIKey struct {
+	Name string
+	Key  Secret
+}
+
+// Lifetimes say how long the links that are handed out work.
+type Lifetimes struct {
+	View  time.Duration
+	Inbox time.Duration
+}
+
+// Backend is where one merchant backend is told results.
+type Backend struct {
+	WebhookURL   string
+	Secrets      []Secret // `whsec_…`; the first is the current one
+	AllowPrivate bool     // the address may be loopback or private
+}
+
+// Sandbox is the simulated channel. Its secrets are set whenever it is on.
+type Sandbox struct {
+	On            bool
+	ChannelSecret Secret
+	Backend       string // name of the api key that its shop uses
+	APIKey        Secret
+	WebhookSecret Secret // of the webhooks to its shop
+}
+
+// Brand is what payers see of the merchant.
+type Brand struct {
+	Name       string
+	SupportURL string // where payers find a person when the order names no place
+}
+
+// Log is how the server logs.
+type Log struct {
+	JSON  bool
+	Level logrus.Level
+}
+
+const (
+	defaultListen = "127.0.0.1:8080"
+	// A link in a message must outlive the longest way of a payment back to its payer:
+	// card refunds take up to 30 days.
+	defaultViewLife = 45 * 24 * time.Hour
+	// An inbox holds messages of many orders and is opened from the merchant's app,
+	// which gets a fresh token at each registration.
+	defaultInboxLife = 90 * 24 * time.Hour
+	defaultCheckGap  = 5 * time.Second
+	// The whole stop may take 10 s; half of it spreads the reconnections.
+	defaultDrain = 5 * time.Second
+)
+
+// Limits of settings: outside of them there is a mistake, not a wish.
+const (
+	minLife      = time.Minute
+	maxLife      = 366 * 24 * time.Hour
+	maxStage     = 24 * time.Hour
+	maxCheckGap  = 10 * time.Minute
+	maxDrain     = 8 * time.Second // leaves 2 s of the 10 s for closing the store
+	minAPIKey    = 24              // characters; 24 random base64 ones are 144 bits
+	minTokenKey  = 32              // bytes: the size of the HMAC-SHA256 output (RFC 2104, section 3)
+	devAPIKey    = "dev"
+	sandboxShop  = "sandbox"
+	generatedLen = 32 // bytes of a generated secret
+)

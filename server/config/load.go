@@ -1,0 +1,227 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+
+	"anxin/engine/webhook"
+)
+
+// Load reads the environment through getenv and the file that ANXIN_CONFIG names. A
+// wrong configuration gives an *Error with every problem. In a development
+// installation it may create the data folder and write generated secrets into it.
+func Load(getenv func(string) string) (Config, error) {
+	var p problems
+	f := readFile(strings.TrimSpace(getenv("ANXIN_CONFIG")), &p)
+	l := loader{getenv: getenv, problems: &p, cfg: f.apply(&p)}
+	l.addresses()
+	l.stores()
+	l.keys()
+	l.browsers()
+	l.logging()
+	if err := p.err(); err != nil {
+		return Config{}, err
+	}
+	if err := l.cfg.fillSecrets(); err != nil {
+		return Config{}, fmt.Errorf("generated secrets: %w", err)
+	}
+	return l.cfg, nil
+}
+
+type loader struct {
+	getenv   func(string) string
+	problems *problems
+	cfg      Config
+}
+
+func (l *loader) env(name string) string { return strings.TrimSpace(l.getenv(name)) }
+
+// addresses reads where the server listens and how it is reached, and decides with
+// that whether it is a development installation.
+func (l *loader) addresses() {
+	l.cfg.Listen = cmp.Or(l.env("ANXIN_LISTEN"), defaultListen)
+	host, port, err := net.SplitHostPort(l.cfg.Listen)
+	if err != nil || port == "" {
+		l.problems.add("ANXIN_LISTEN", "must be host:port")
+		return
+	}
+	public := strings.TrimRight(l.env("ANXIN_PUBLIC_URL"), "/")
+	if public == "" {
+		if !loopback(host) {
+			l.problems.add("ANXIN_PUBLIC_URL", "must be set unless ANXIN_LISTEN is a loopback address")
+			return
+		}
+		public = "http://" + l.cfg.Listen
+	}
+	u, err := url.Parse(public)
+	if err != nil || !webURL(u) || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+		l.problems.add("ANXIN_PUBLIC_URL", "must be http(s)://host[:port] without a path")
+		return
+	}
+	l.cfg.PublicURL = public
+	l.cfg.Development = loopback(host) && loopback(u.Hostname())
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// webURL reports whether u is an absolute http or https address without a password.
+func webURL(u *url.URL) bool {
+	return (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
+}
+
+func (l *loader) stores() {
+	l.cfg.DataDir = cmp.Or(l.env("ANXIN_DATA_DIR"), "data")
+	database := cmp.Or(l.env("ANXIN_DATABASE_URL"), "sqlite:"+filepath.Join(l.cfg.DataDir, "anxin.db"))
+	if scheme, _, ok := strings.Cut(database, ":"); !ok || !slices.Contains([]string{"sqlite", "postgres", "postgresql"}, scheme) {
+		l.problems.add("ANXIN_DATABASE_URL", "must begin with sqlite: or postgres:")
+	}
+	l.cfg.DatabaseURL = Secret(database)
+	redis := l.env("ANXIN_REDIS_URL")
+	if scheme, _, ok := strings.Cut(redis, ":"); redis != "" && (!ok || !slices.Contains([]string{"redis", "rediss", "unix"}, scheme)) {
+		l.problems.add("ANXIN_REDIS_URL", "must begin with redis:, rediss: or unix:")
+	}
+	l.cfg.RedisURL = Secret(redis)
+}
+
+func (l *loader) keys() {
+	switch l.env("ANXIN_SANDBOX") {
+	case "on":
+		l.cfg.Sandbox.On = true
+	case "":
+		l.cfg.Sandbox.On = l.cfg.Development
+	case "off":
+	default:
+		l.problems.add("ANXIN_SANDBOX", "must be on or off")
+	}
+	l.apiKeys()
+	l.tokenSecrets()
+	for name := range l.cfg.Backends {
+		if !slices.ContainsFunc(l.cfg.APIKeys, func(k APIKey) bool { return k.Name == name }) {
+			l.problems.add("backends."+name, "has no api key of its name in ANXIN_API_KEYS")
+		}
+	}
+}
+
+var backendName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+func (l *loader) apiKeys() {
+	const setting = "ANXIN_API_KEYS"
+	list := l.env(setting)
+	if list == "" {
+		if !l.cfg.Development {
+			l.problems.add(setting, "must be set: name:key,…")
+			return
+		}
+		l.cfg.APIKeys = []APIKey{{Name: devAPIKey, Key: devAPIKey}}
+		return
+	}
+	for i, entry := range strings.Split(list, ",") {
+		name, key, ok := strings.Cut(strings.TrimSpace(entry), ":")
+		switch {
+		case !ok || !backendName.MatchString(name):
+			l.problems.add(setting, "entry %d must be name:key with a name of letters, digits, _ and -", i+1)
+		case !l.cfg.Development && (len(key) < minAPIKey || key == devAPIKey):
+			l.problems.add(setting, "entry %d: the key must have at least %d characters", i+1, minAPIKey)
+		case key == "" || !visibleASCII(key):
+			l.problems.add(setting, "entry %d: the key must be visible ASCII", i+1)
+		case l.cfg.Sandbox.On && name == sandboxShop:
+			l.problems.add(setting, "entry %d: the name %q is taken by the sandbox", i+1, sandboxShop)
+		case slices.ContainsFunc(l.cfg.APIKeys, func(k APIKey) bool { return k.Key.Reveal() == key }):
+			l.problems.add(setting, "entry %d: the key is there already", i+1)
+		}
+		l.cfg.APIKeys = append(l.cfg.APIKeys, APIKey{Name: name, Key: Secret(key)})
+	}
+}
+
+func visibleASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+func (l *loader) tokenSecrets() {
+	const setting = "ANXIN_TOKEN_SECRET"
+	list := l.env(setting)
+	if list == "" {
+		if !l.cfg.Development {
+			l.problems.add(setting, "must be set: at least %d bytes", minTokenKey)
+		}
+		return
+	}
+	for i, secret := range strings.Split(list, ",") {
+		secret = strings.TrimSpace(secret)
+		if len(secret) < minTokenKey {
+			l.problems.add(setting, "entry %d must have at least %d bytes", i+1, minTokenKey)
+		}
+		l.cfg.TokenSecrets = append(l.cfg.TokenSecrets, Secret(secret))
+	}
+}
+
+// browsers reads whom a browser's request may come from and through whom.
+func (l *loader) browsers() {
+	if list := l.env("ANXIN_ALLOWED_ORIGINS"); list != "" {
+		l.cfg.Origins = nil // the environment overrides the file
+		for origin := range strings.SplitSeq(list, ",") {
+			l.cfg.Origins = append(l.cfg.Origins, strings.TrimSpace(origin))
+		}
+	}
+	for _, origin := range l.cfg.Origins {
+		u, err := url.Parse(origin)
+		if err != nil || !webURL(u) || origin != u.Scheme+"://"+u.Host || origin != strings.ToLower(origin) {
+			l.problems.add("ANXIN_ALLOWED_ORIGINS", "%q is not http(s)://host[:port]", origin)
+		}
+	}
+	for entry := range strings.SplitSeq(l.env("ANXIN_TRUSTED_PROXIES"), ",") {
+		if entry = strings.TrimSpace(entry); entry == "" {
+			continue
+		}
+		prefix, err := parsePrefix(entry)
+		if err != nil {
+			l.problems.add("ANXIN_TRUSTED_PROXIES", "%q is neither an address nor a network", entry)
+			continue
+		}
+		l.cfg.TrustedProxies = append(l.cfg.TrustedProxies, prefix)
+	}
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()), nil
+	}
+	return netip.ParsePrefix(s)
+}
+
+func (l *loader) logging() {
+	switch cmp.Or(l.env("ANXIN_LOG_FORMAT"), "text") {
+	case "json":
+		l.cfg.Log.JSON = true
+	case "text":
+	default:
+		l.problems.add("ANXIN_LOG_FORMAT", "must be text or json")
+	}
+	level, err := logrus.ParseLevel(cmp.Or(l.env("ANXIN_LOG_LEVEL"), "info"))
+	if err != nil {
+		l.problems.add("ANXIN_LOG_LEVEL", "must be error, warn, info or debug")
+		return
+	}
+	l.cfg.Log.Level = level
+}
+
+// validWebhookSecret reports whether the sender can sign with s.
+func validWebhookSecret(s string) bool {
+	_, err := webhook.ParseSecret(s)
+	return err == nil
+}

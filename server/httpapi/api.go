@@ -1,0 +1,151 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/sirupsen/logrus"
+
+	"anxin/engine"
+	"anxin/engine/channel"
+	"anxin/engine/order"
+	"anxin/frontend/page"
+	"anxin/hub"
+	"anxin/server/auth"
+)
+
+// Engine is what the API asks of the engine.
+type Engine interface {
+	Register(ctx context.Context, r order.Registration) (o order.Order, created bool, err error)
+	Order(ctx context.Context, orderNo string) (order.Order, error)
+	Orders(ctx context.Context, f engine.Filter) ([]order.Order, string, error)
+	Timeline(ctx context.Context, orderNo string, after int64, limit int) ([]order.Event, error)
+	Claim(ctx context.Context, orderNo string) (order.Order, error)
+	CheckNow(ctx context.Context, orderNo string) (order.Order, error)
+	Update(ctx context.Context, orderNo, key, hash string, u order.Update) (order.Order, error)
+	Receive(ctx context.Context, channel string, r channel.Request) (channel.Answer, error)
+	Counts() engine.Counts
+}
+
+// Hub is what the API asks of the hub.
+type Hub interface {
+	// Wait returns once the topic's seq is beyond after.
+	Wait(ctx context.Context, topic string, after int64) (hub.Message, error)
+	Stats() hub.Stats
+}
+
+// Page renders what payers see.
+type Page interface {
+	Render(w io.Writer, v page.View) error
+	RenderExpired(w io.Writer, lang string) error
+	CSP() string
+}
+
+var (
+	_ Engine = (*engine.Engine)(nil)
+	_ Hub    = (*hub.Hub)(nil)
+	_ Page   = (*page.Renderer)(nil)
+)
+
+// Config is what the API is told once.
+type Config struct {
+	PublicURL      string // without a trailing slash; page links begin with it
+	Brand          string // empty = the page's neutral word
+	SupportURL     string // for orders that name no support link; empty = none
+	Sandbox        bool   // the front door leads to the sandbox
+	CheckGap       time.Duration
+	ViewLife       time.Duration
+	InboxLife      time.Duration
+	Origins        []string // pages of other origins that may call with a token
+	TrustedProxies []netip.Prefix
+}
+
+// Deps are what the API stands on.
+type Deps struct {
+	Engine Engine
+	Hub    Hub
+	Keys   *auth.Keys
+	Tokens *auth.Tokens
+	Page   Page
+	Live   fiber.Handler               // see Live
+	Ready  func(context.Context) error // whether the store can be used
+	Log    logrus.FieldLogger
+}
+
+func (d Deps) validate() error {
+	if d.Engine == nil || d.Hub == nil || d.Keys == nil || d.Tokens == nil || d.Page == nil ||
+		d.Live == nil || d.Ready == nil || d.Log == nil {
+		return errors.New("http api: a dependency is missing")
+	}
+	return nil
+}
+
+// Limits of the server. They protect it from clients that are slow, large or many.
+const (
+	// maxBody is the largest body that is read at all, for whatever address. It must
+	// hold a callback (256 KiB) and lets a larger one be refused in the channel's own
+	// way up to here.
+	maxBody = 1 << 20
+	// readTimeout is for a whole request, headers and body: 1 MiB in 15 s is 70 KB/s,
+	// less than the slowest mobile network delivers of a request of a few KB.
+	readTimeout = 15 * time.Second
+	// writeTimeout is for a client that does not take its answer.
+	writeTimeout = 15 * time.Second
+	// idleTimeout keeps connections between requests: longer than the 60 s for which
+	// common load balancers keep theirs, so that these never meet a closing one.
+	idleTimeout = 75 * time.Second
+	// maxHeaders is for the request line and all headers. Callbacks and browsers with
+	// a merchant domain's cookies stay below it.
+	maxHeaders = 8 << 10
+	// workTimeout bounds what one request may ask of the engine. Channels hang up
+	// after 5 to 10 s, payers before that.
+	workTimeout = 10 * time.Second
+)
+
+type api struct {
+	cfg    Config
+	deps   Deps
+	limits limits
+}
+
+// New builds the app with all routes and starts nothing. Further routes may be added
+// to the app: what matches none of them is answered with a problem all the same.
+func New(cfg Config, deps Deps) (*fiber.App, error) {
+	if err := deps.validate(); err != nil {
+		return nil, err
+	}
+	cfg.Origins = slices.Clone(cfg.Origins)
+	a := &api{cfg: cfg, deps: deps, limits: newLimits()}
+	app := fiber.New(fiber.Config{
+		DisableStartupMessage: true,
+		CaseSensitive:         true,
+		BodyLimit:             maxBody,
+		ReadTimeout:           readTimeout,
+		WriteTimeout:          writeTimeout,
+		IdleTimeout:           idleTimeout,
+		ReadBufferSize:        maxHeaders,
+		ProxyHeader:           clientHeader,
+		ErrorHandler:          a.fail,
+	})
+	KeepHijacked(app)
+	answerUnknownMethods(app)
+	app.Use(a.identify, a.log, a.recover, a.secure, a.cors)
+	for _, r := range a.routes() {
+		app.Add(r.method, r.path, r.handlers...)
+		if r.method == fiber.MethodGet && r.path != livePath {
+			app.Add(fiber.MethodHead, r.path, r.handlers...)
+		}
+	}
+	return app, nil
+}
+
+// work returns the context for what a request asks of the engine. It does not end with
+// the client's connection: Fiber cannot tell, and what was begun is worth finishing.
+func work() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), workTimeout)
+}

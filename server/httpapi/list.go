@@ -1,0 +1,115 @@
+package httpapi
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"anxin/engine"
+	"anxin/engine/order"
+)
+
+const (
+	defaultPage = 50
+	maxPage     = 200 // some 400 KB of JSON
+)
+
+// page of a list.
+type listView struct {
+	Items      []orderView `json:"items"`
+	NextCursor *string     `json:"next_cursor"` // null = the end
+}
+
+// list answers GET /v1/orders with the caller's orders, newest first.
+func (a *api) list(c *fiber.Ctx) error {
+	backend, err := a.backend(c)
+	if err != nil {
+		return err
+	}
+	filter, err := filterOf(c)
+	if err != nil {
+		return err
+	}
+	filter.Backend = backend
+	ctx, cancel := work()
+	defer cancel()
+	orders, next, err := a.deps.Engine.Orders(ctx, filter)
+	if err != nil {
+		return err
+	}
+	answer := listView{Items: make([]orderView, 0, len(orders))}
+	for _, o := range orders {
+		if o.Backend != backend {
+			continue // a store that does not know the filter must not show others' orders
+		}
+		answer.Items = append(answer.Items, viewOf(o))
+	}
+	if next != "" {
+		answer.NextCursor = &next
+	}
+	return sendJSON(c, fiber.StatusOK, answer)
+}
+
+// filters reads each parameter of a list. One that is not here is refused: a mistyped
+// filter must not look like a list of everything.
+var filters = map[string]func(f *engine.Filter, value string) bool{
+	"status": func(f *engine.Filter, v string) bool {
+		f.Status = order.Status(v)
+		return slices.Contains(statuses, f.Status)
+	},
+	"diagnosis": func(f *engine.Filter, v string) bool {
+		f.Diagnosis = order.Diagnosis(v)
+		return slices.Contains(diagnoses, f.Diagnosis)
+	},
+	"stage": func(f *engine.Filter, v string) bool {
+		f.Stage = order.Stage(v)
+		return slices.Contains(stages, f.Stage)
+	},
+	"channel": func(f *engine.Filter, v string) bool { f.Channel = v; return channelName.MatchString(v) },
+	"since":   func(f *engine.Filter, v string) bool { return readTime(&f.Since, v) },
+	"until":   func(f *engine.Filter, v string) bool { return readTime(&f.Until, v) },
+	"cursor":  func(f *engine.Filter, v string) bool { f.Cursor = v; return v != "" },
+	"limit": func(f *engine.Filter, v string) bool {
+		n, err := strconv.Atoi(v)
+		f.Limit = n
+		return err == nil && n >= 1 && n <= maxPage
+	},
+}
+
+var (
+	statuses = []order.Status{
+		order.StatusAwaiting, order.StatusConfirming, order.StatusSucceeded, order.StatusFailed,
+		order.StatusClosed, order.StatusRefunding, order.StatusRefunded,
+	}
+	diagnoses = []order.Diagnosis{
+		order.DiagnosisHealthy, order.DiagnosisPayerUnpaid, order.DiagnosisCallbackMissing, order.DiagnosisChannelSilent,
+		order.DiagnosisChannelUnreachable, order.DiagnosisCallbackRejected, order.DiagnosisProcessingFailed,
+		order.DiagnosisConflict, order.DiagnosisResolved,
+	}
+	stages = []order.Stage{order.Fresh, order.Delayed, order.Prolonged, order.Resolved}
+)
+
+func readTime(t *order.Time, v string) bool {
+	return t.UnmarshalJSON([]byte(strconv.Quote(v))) == nil && *t != 0
+}
+
+func filterOf(c *fiber.Ctx) (engine.Filter, error) {
+	f := engine.Filter{Limit: defaultPage}
+	var refused error
+	seen := make(map[string]bool)
+	c.Context().QueryArgs().VisitAll(func(k, v []byte) {
+		name := string(k)
+		read, ok := filters[name]
+		switch {
+		case refused != nil:
+		case !ok:
+			refused = badParameter(clip(strings.ToValidUTF8(name, "?")), "there is no such parameter")
+		case seen[name] || !read(&f, string(v)):
+			refused = badParameter(name, "is not valid, or there twice")
+		}
+		seen[name] = true
+	})
+	return f, refused
+}

@@ -1,0 +1,59 @@
+package httpapi
+
+import (
+	"fmt"
+	"strings"
+
+	"anxin/engine"
+	"anxin/hub"
+)
+
+// metric is one line of the Prometheus text format, version 0.0.4.
+type metric struct {
+	name  string
+	kind  string // counter or gauge
+	help  string
+	value float64
+}
+
+func metricsText(e engine.Counts, h hub.Stats) []byte {
+	var b strings.Builder
+	for _, m := range append(engineMetrics(e), hubMetrics(h)...) {
+		fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s %s\n%s %g\n", m.name, m.help, m.name, m.kind, m.name, m.value)
+	}
+	const closes = "anxin_live_closes_total"
+	fmt.Fprintf(&b, "# HELP %s Live connections ended by the server, by close code.\n# TYPE %s counter\n", closes, closes)
+	for _, info := range hub.CloseCodes() {
+		fmt.Fprintf(&b, "%s{code=\"%d\"} %d\n", closes, info.Code, h.Closes[info.Code])
+	}
+	return []byte(b.String())
+}
+
+func engineMetrics(c engine.Counts) []metric {
+	return []metric{
+		{"anxin_callbacks_total", "counter", "Callbacks received.", float64(c.Callbacks)},
+		{"anxin_callbacks_duplicate_total", "counter", "Notifications that had been stored before.", float64(c.Duplicates)},
+		{"anxin_callbacks_rejected_total", "counter", "Callbacks that did not verify.", float64(c.Rejected)},
+		{"anxin_callbacks_quarantined_total", "counter", "Notifications for orders not registered yet.", float64(c.Quarantined)},
+		{"anxin_queries_total", "counter", "Questions put to channels.", float64(c.Queries)},
+		{"anxin_query_failures_total", "counter", "Questions to channels without a usable answer.", float64(c.QueryFailures)},
+		{"anxin_deliveries_total", "counter", "Webhooks sent to backends.", float64(c.Deliveries)},
+		{"anxin_delivery_failures_total", "counter", "Webhooks that a backend did not accept.", float64(c.DeliveryFailures)},
+	}
+}
+
+func hubMetrics(s hub.Stats) []metric {
+	return []metric{
+		{"anxin_live_connections", "gauge", "Open live connections.", float64(s.Connections)},
+		{"anxin_live_subscriptions", "gauge", "Topics watched, counted per connection.", float64(s.Subscriptions)},
+		{"anxin_live_topics", "gauge", "Distinct topics watched.", float64(s.Topics)},
+		{"anxin_live_waits", "gauge", "Long polls in progress.", float64(s.Waits)},
+		{"anxin_live_frames_received_total", "counter", "Frames from clients.", float64(s.FramesIn)},
+		{"anxin_live_frames_sent_total", "counter", "Frames to clients.", float64(s.FramesOut)},
+		{"anxin_live_conflations_total", "counter", "States replaced by newer ones before a client took them.", float64(s.Conflations)},
+		{"anxin_live_repairs_total", "counter", "States found by the sweep because no message brought them.", float64(s.Repairs)},
+		{"anxin_live_errors_total", "counter", "Error frames sent.", float64(s.Errors)},
+		{"anxin_live_bus_malformed_total", "counter", "Bus messages that could not be read.", float64(s.Malformed)},
+		{"anxin_live_peer_closes_total", "counter", "Live connections ended by the client or the network.", float64(s.PeerCloses)},
+	}
+}

@@ -1,0 +1,158 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"anxin/engine"
+	"anxin/engine/order"
+	"anxin/frontend/page"
+	"anxin/server/auth"
+)
+
+// pageEvents is how far back the page's history is read; it shows far fewer lines.
+const pageEvents = 200
+
+// page answers GET /pay/{order_no}?k=TOKEN with the true state, before any script. A
+// link that does not work, for whatever reason, shows the same page.
+func (a *api) page(c *fiber.Ctx) error {
+	orderNo, token := strings.Clone(c.Params("order_no")), strings.Clone(c.Query("k"))
+	if !a.opens(orderNo, token) {
+		return a.expired(c)
+	}
+	ctx, cancel := work()
+	defer cancel()
+	o, err := a.deps.Engine.Order(ctx, orderNo)
+	switch {
+	case errors.Is(err, engine.ErrNotFound):
+		return a.expired(c)
+	case err != nil:
+		return a.unavailable(c, err)
+	}
+	return a.render(ctx, c, http.StatusOK, o, token, page.NoticeNone, 0)
+}
+
+func (a *api) opens(orderNo, token string) bool {
+	return order.ValidOrderNo(orderNo) && a.deps.Tokens.Verify(auth.KindView, orderNo, token, time.Now()) == nil
+}
+
+// claimForm and checkForm take the page's forms, for browsers without script.
+func (a *api) claimForm(c *fiber.Ctx) error { return a.form(c, a.deps.Engine.Claim) }
+func (a *api) checkForm(c *fiber.Ctx) error { return a.form(c, a.deps.Engine.CheckNow) }
+
+// form does what the payer asked for and leads back to the page, so that reloading does
+// not ask again. What cannot be done is said on the page itself.
+func (a *api) form(c *fiber.Ctx, do func(context.Context, string) (order.Order, error)) error {
+	orderNo, token := strings.Clone(c.Params("order_no")), strings.Clone(c.FormValue("k"))
+	if !a.opens(orderNo, token) {
+		return a.expired(c)
+	}
+	ctx, cancel := work()
+	defer cancel()
+	o, err := do(ctx, orderNo)
+	soon, tooSoon := errors.AsType[*engine.TooSoonError](err)
+	switch {
+	case err == nil:
+		c.Set(fiber.HeaderCacheControl, noStore)
+		return c.Redirect(pagePath(orderNo, token), http.StatusSeeOther)
+	case errors.Is(err, engine.ErrNotFound):
+		return a.expired(c)
+	case tooSoon:
+		if o, err = a.deps.Engine.Order(ctx, orderNo); err == nil {
+			return a.render(ctx, c, http.StatusTooManyRequests, o, token, page.NoticeTooSoon, soon.RetryAfter)
+		}
+	case errors.Is(err, engine.ErrBusy):
+		if o, err = a.deps.Engine.Order(ctx, orderNo); err == nil {
+			return a.render(ctx, c, http.StatusServiceUnavailable, o, token, page.NoticeFailed, 0)
+		}
+	}
+	return a.unavailable(c, err)
+}
+
+// render answers with the page. checkIn overrides what the order says about when the
+// next check is accepted.
+func (a *api) render(ctx context.Context, c *fiber.Ctx, status int, o order.Order, token string, notice page.Notice, checkIn time.Duration) error {
+	events, err := a.timeline(ctx, o, pageEvents)
+	if err != nil {
+		return a.unavailable(c, err)
+	}
+	now := time.Now()
+	view := page.View{
+		Progress: a.progress(o), Now: now, Lang: languageOf(c, o.Payer.Locale), Token: token,
+		Moments: page.Moments(events), Notice: notice, CheckAgainAt: a.checkAgainAt(o), Brand: a.cfg.Brand,
+	}
+	if checkIn > 0 {
+		view.CheckAgainAt = now.Add(checkIn)
+		c.Set(fiber.HeaderRetryAfter, fmt.Sprint(wholeSeconds(checkIn)))
+	}
+	var b bytes.Buffer
+	if err := a.deps.Page.Render(&b, view); err != nil {
+		return a.unavailable(c, err)
+	}
+	return a.sendPage(c, status, b.Bytes())
+}
+
+func (a *api) checkAgainAt(o order.Order) time.Time {
+	if o.Facts.QueryAt == 0 {
+		return time.Time{}
+	}
+	return o.Facts.QueryAt.Std().Add(a.cfg.CheckGap)
+}
+
+// languageOf is what the payer asked for by ?lang=, else what the merchant registered,
+// else what the browser prefers.
+func languageOf(c *fiber.Ctx, registered string) string {
+	switch lang := c.Query("lang"); {
+	case lang != "" && isLocale(lang):
+		return strings.Clone(lang)
+	case registered != "":
+		return registered
+	}
+	return strings.Clone(c.Get(fiber.HeaderAcceptLanguage))
+}
+
+// expired answers with one page for unknown orders and for forged, foreign and expired
+// links alike, so that nobody learns which orders exist.
+func (a *api) expired(c *fiber.Ctx) error {
+	var b bytes.Buffer
+	if err := a.deps.Page.RenderExpired(&b, languageOf(c, "")); err != nil {
+		return a.unavailable(c, err)
+	}
+	return a.sendPage(c, http.StatusNotFound, b.Bytes())
+}
+
+// sendPage keeps pages out of shared caches and in the browser's back-forward cache,
+// which no-store would forbid.
+func (a *api) sendPage(c *fiber.Ctx, status int, html []byte) error {
+	c.Set(fiber.HeaderContentSecurityPolicy, a.deps.Page.CSP())
+	c.Set(fiber.HeaderCacheControl, "private, no-cache")
+	c.Vary(fiber.HeaderAcceptLanguage)
+	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
+	return c.Status(status).Send(html)
+}
+
+// apology is for a payer whose page cannot be made: it must not say anything about the
+// payment, and it tries again by itself.
+const apology = `<!doctype html>
+<html lang="zh-CN"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<meta name="robots" content="noindex"><meta http-equiv="refresh" content="5"><title>请稍候 · One moment</title>
+<h1>页面暂时打不开</h1><p>这不影响您的付款。页面几秒后会自动重试,请不要重复支付。</p>
+<h1 lang="en">One moment, please</h1><p lang="en">We can't show this page right now. Your payment isn't affected. The page tries again in a few seconds; please don't pay again.</p>
+</html>
+`
+
+// unavailable answers a payer in words instead of a problem, and logs what is behind it.
+func (a *api) unavailable(c *fiber.Ctx, err error) error {
+	if p, expected := asProblem(err); !expected || p.Status >= http.StatusInternalServerError {
+		a.deps.Log.WithError(err).WithField("route", c.Route().Path).WithField("request_id", requestID(c)).Error("payer page not shown")
+	}
+	c.Set(fiber.HeaderRetryAfter, "5")
+	return a.sendPage(c, http.StatusServiceUnavailable, []byte(apology))
+}

@@ -1,0 +1,40 @@
+package httpapi
+
+import "github.com/gofiber/fiber/v2"
+
+type route struct {
+	method   string
+	path     string
+	handlers []fiber.Handler
+}
+
+const livePath = "/v1/live"
+
+// routes are all addresses of the server but the sandbox's. A test holds those below
+// /v1 against openapi.yaml.
+func (a *api) routes() []route {
+	on := func(method, path string, handlers ...fiber.Handler) route { return route{method, path, handlers} }
+	return []route{
+		on("POST", "/v1/orders", a.register),
+		on("GET", "/v1/orders", a.list),
+		on("GET", "/v1/orders/:order_no", a.show),
+		on("POST", "/v1/orders/:order_no/updates", a.update),
+		on("POST", "/v1/orders/:order_no/tokens", a.issue),
+		on("POST", "/v1/orders/:order_no/claim", a.limits.act, a.claim),
+		on("POST", "/v1/orders/:order_no/query", a.limits.act, a.checkNow),
+		on("POST", "/v1/callbacks/:channel", a.receive),
+		on("GET", livePath, a.deps.Live),
+
+		on("GET", "/pay/:order_no", a.limits.look, a.page),
+		on("POST", "/pay/:order_no/claim", a.limits.act, a.claimForm),
+		on("POST", "/pay/:order_no/query", a.limits.act, a.checkForm),
+		on("GET", "/assets/:name", asset),
+		on("GET", "/", a.frontDoor),
+
+		on("GET", "/openapi.yaml", openAPI),
+		on("GET", "/asyncapi.yaml", asyncAPI),
+		on("GET", "/healthz", alive),
+		on("GET", "/readyz", a.ready),
+		on("GET", "/metrics", a.metrics),
+	}
+}

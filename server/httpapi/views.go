@@ -1,0 +1,91 @@
+package httpapi
+
+import (
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"anxin/engine/order"
+	"anxin/server/auth"
+)
+
+// orderView is an order as its backend sees it: the whole state with its diagnosis,
+// and the payer's contact masked. The backend knows it, but answers are logged and
+// looked at in places where it must not appear.
+type orderView struct {
+	order.Order
+	Status    order.Status    `json:"status"`
+	Diagnosis order.Diagnosis `json:"diagnosis"`
+	Payer     payerView       `json:"payer"` // hides the one of Order
+	Timeline  []order.Event   `json:"timeline,omitempty"`
+}
+
+type payerView struct {
+	ID     string `json:"id"`
+	Locale string `json:"locale,omitempty"`
+	Phone  string `json:"phone,omitempty"`
+	Email  string `json:"email,omitempty"`
+	Push   int    `json:"push_addresses,omitempty"` // how many
+}
+
+func viewOf(o order.Order) orderView {
+	return orderView{
+		Order: o, Status: o.Status(), Diagnosis: o.Diagnosis(),
+		Payer: payerView{
+			ID: o.Payer.ID, Locale: o.Payer.Locale, Phone: maskPhone(o.Payer.Phone),
+			Email: maskEmail(o.Payer.Email), Push: len(o.Payer.Push),
+		},
+	}
+}
+
+const mask = "****"
+
+// maskPhone leaves three digits at the front and four at the end, as Chinese carriers
+// print numbers, or nothing of a number too short for that.
+func maskPhone(s string) string {
+	switch {
+	case s == "":
+		return ""
+	case len(s) < 10:
+		return mask
+	}
+	return s[:3] + mask + s[len(s)-4:]
+}
+
+// maskEmail leaves the first character and the domain.
+func maskEmail(s string) string {
+	at := strings.LastIndexByte(s, '@')
+	if s == "" || at < 1 {
+		return ""
+	}
+	_, first := utf8.DecodeRuneInString(s)
+	return s[:first] + "***" + s[at:]
+}
+
+// progressView wraps what a payer may know.
+type progressView struct {
+	Progress order.Progress `json:"progress"`
+}
+
+// progress is the payer's view, with the installation's support link where the order
+// names none.
+func (a *api) progress(o order.Order) order.Progress {
+	p := o.Progress()
+	if p.Links.Support == nil && a.cfg.SupportURL != "" {
+		p.Links.Support = &a.cfg.SupportURL
+	}
+	return p
+}
+
+// pageURL is the address of the payer's page.
+func (a *api) pageURL(orderNo, token string) string {
+	return a.cfg.PublicURL + pagePath(orderNo, token)
+}
+
+func pagePath(orderNo, token string) string {
+	return "/pay/" + orderNo + "?k=" + url.QueryEscape(token)
+}
+
+func (a *api) viewToken(orderNo string) (string, error) {
+	return a.deps.Tokens.Issue(auth.KindView, orderNo, a.cfg.ViewLife)
+}
