@@ -39,7 +39,7 @@ func (c *checkpointer) stop() {
 	<-c.ended
 }
 
-func (c *checkpointer) run() {
+func (c *checkpointer) run(ctx context.Context) {
 	defer close(c.ended)
 	idle := time.NewTimer(idleAfter)
 	defer idle.Stop()
@@ -52,7 +52,7 @@ func (c *checkpointer) run() {
 			idle.Reset(idleAfter)
 			if changed := c.writer.changed.Load(); changed-copied >= copyEvery {
 				copied = changed
-				if c.copy() >= closeAt {
+				if c.copy(ctx) >= closeAt {
 					c.close(sqlCloseLog)
 				}
 			}
@@ -63,17 +63,17 @@ func (c *checkpointer) run() {
 }
 
 // copy moves the log's pages beside the writer and returns how many the log has.
-func (c *checkpointer) copy() int64 {
+func (c *checkpointer) copy(ctx context.Context) int64 {
 	var busy, pages, copied int64
-	if err := c.copier.QueryRow(sqlCopyLog).Scan(&busy, &pages, &copied); err != nil {
+	if err := c.copier.QueryRowContext(ctx, sqlCopyLog).Scan(&busy, &pages, &copied); err != nil {
 		c.log.WithError(err).Warn("copying the write-ahead log failed; it grows until the next try")
 	}
 	return pages
 }
 
 func (c *checkpointer) close(pragma string) {
-	c.writer.pause(func() {
-		if err := c.writer.statements.closeLog(context.Background(), pragma); err != nil {
+	c.writer.pause(func(ctx context.Context) {
+		if err := c.writer.statements.closeLog(ctx, pragma); err != nil {
 			c.log.WithError(err).Warn("closing the write-ahead log failed; it grows until the next try")
 		}
 	})

@@ -20,17 +20,17 @@ func (s *Store) ClaimTasks(ctx context.Context, c engine.Claim) ([]engine.Task, 
 	for len(claimed) < c.Limit {
 		chunk := min(claimChunk, c.Limit-len(claimed))
 		var tasks []engine.Task
-		err := s.writer.do(ctx, func(w *writes) (err error) {
-			tasks, err = w.claim(c, chunk)
+		err := s.writer.do(ctx, func(ctx context.Context, w *writes) (err error) {
+			tasks, err = w.claim(ctx, c, chunk)
 			return err
 		})
 		if err != nil && len(claimed) == 0 {
 			return nil, fmt.Errorf("claim tasks: %w", err)
 		}
-		// What was leased before an error must reach the caller, or it would wait for
-		// the end of its lease; the next claim meets the error again.
+		// What was leased before an error must reach the caller, or it would wait for the
+		// end of its lease; the next claim meets the error again.
 		claimed = append(claimed, tasks...)
-		if err != nil || len(tasks) < chunk {
+		if len(tasks) < chunk {
 			break
 		}
 	}
@@ -38,8 +38,8 @@ func (s *Store) ClaimTasks(ctx context.Context, c engine.Claim) ([]engine.Task, 
 	return claimed, nil
 }
 
-func (w *writes) claim(c engine.Claim, limit int) ([]engine.Task, error) {
-	rows, err := w.claimTasks.Query(c.Token, int64(c.LeaseUntil), int64(c.DueBy), int64(c.Now), limit)
+func (w *writes) claim(ctx context.Context, c engine.Claim, limit int) ([]engine.Task, error) {
+	rows, err := w.claimTasks.QueryContext(ctx, c.Token, int64(c.LeaseUntil), int64(c.DueBy), int64(c.Now), limit)
 	if err != nil {
 		return nil, fmt.Errorf("lease: %w", err)
 	}

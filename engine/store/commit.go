@@ -26,22 +26,22 @@ func (s *Store) Commit(ctx context.Context, c engine.Commit) error {
 
 // write does all checks before the first write, so that a refusal leaves nothing
 // behind. The order's own check is its write.
-func (e *encoded) write(w *writes) error {
-	if err := e.check(w); err != nil {
+func (e *encoded) write(ctx context.Context, w *writes) error {
+	if err := e.check(ctx, w); err != nil {
 		return err
 	}
-	for _, step := range []func(*writes) error{e.writeOrder, e.writeEvents, e.writeTasks, e.writeCallbacks, e.writeWebhooks, e.writeKey} {
-		if err := step(w); err != nil {
+	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeEvents, e.writeTasks, e.writeCallbacks, e.writeWebhooks, e.writeKey} {
+		if err := step(ctx, w); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *encoded) check(w *writes) error {
+func (e *encoded) check(ctx context.Context, w *writes) error {
 	if f := e.Fence; f != nil {
 		var token int64
-		err := w.taskToken.QueryRow(f.OrderNo, string(f.Kind), f.Target).Scan(&token)
+		err := w.taskFence.QueryRowContext(ctx, f.OrderNo, string(f.Kind), f.Target).Scan(&token)
 		switch {
 		case errors.Is(err, sql.ErrNoRows) || (err == nil && token != f.Token):
 			return engine.ErrFenced
@@ -50,20 +50,20 @@ func (e *encoded) check(w *writes) error {
 		}
 	}
 	for _, k := range e.Callbacks {
-		if err := absent(engine.ErrDuplicate, w.callbackExists, k.Channel, k.DedupeKey); err != nil {
+		if err := absent(ctx, engine.ErrDuplicate, w.callbackExists, k.Channel, k.DedupeKey); err != nil {
 			return err
 		}
 	}
 	if k := e.Key; k != nil {
-		return absent(engine.ErrKeyUsed, w.keyExists, k.OrderNo, k.Key)
+		return absent(ctx, engine.ErrKeyUsed, w.keyExists, k.OrderNo, k.Key)
 	}
 	return nil
 }
 
 // absent returns present when the query finds something.
-func absent(present error, query *sql.Stmt, args ...any) error {
+func absent(ctx context.Context, present error, query *sql.Stmt, args ...any) error {
 	var one int
-	switch err := query.QueryRow(args...).Scan(&one); {
+	switch err := query.QueryRowContext(ctx, args...).Scan(&one); {
 	case err == nil:
 		return present
 	case errors.Is(err, sql.ErrNoRows):
@@ -73,7 +73,7 @@ func absent(present error, query *sql.Stmt, args ...any) error {
 	}
 }
 
-func (e *encoded) writeOrder(w *writes) error {
+func (e *encoded) writeOrder(ctx context.Context, w *writes) error {
 	o := e.Order
 	if o == nil {
 		return nil
@@ -86,53 +86,53 @@ func (e *encoded) writeOrder(w *writes) error {
 	if e.Expect != 0 {
 		statement, args = w.updateOrder, append(args, e.Expect)
 	}
-	changed, err := w.run("write order", statement, args...)
+	changed, err := w.run(ctx, "write order", statement, args...)
 	if err == nil && changed == 0 {
 		err = engine.ErrConflict
 	}
 	return err
 }
 
-func (e *encoded) writeEvents(w *writes) error {
+func (e *encoded) writeEvents(ctx context.Context, w *writes) error {
 	for i, ev := range e.Events {
-		if _, err := w.run("write event", w.insertEvent, ev.OrderNo, ev.Seq, string(ev.Type), int64(ev.At), e.events[i]); err != nil {
+		if _, err := w.run(ctx, "write event", w.insertEvent, ev.OrderNo, ev.Seq, string(ev.Type), int64(ev.At), e.events[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *encoded) writeTasks(w *writes) error {
+func (e *encoded) writeTasks(ctx context.Context, w *writes) error {
 	for _, t := range e.Tasks {
 		statement, args := w.deleteTask, []any{t.OrderNo, string(t.Kind), t.Target}
 		if !t.Delete {
 			statement, args = w.putTask, append(args, int64(t.DueAt), t.Tries, t.Token, int64(t.LeaseUntil))
 		}
-		if _, err := w.run("write task", statement, args...); err != nil {
+		if _, err := w.run(ctx, "write task", statement, args...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *encoded) writeCallbacks(w *writes) error {
+func (e *encoded) writeCallbacks(ctx context.Context, w *writes) error {
 	for i, c := range e.Callbacks {
-		if _, err := w.run("write callback", w.insertCallback,
+		if _, err := w.run(ctx, "write callback", w.insertCallback,
 			c.Channel, c.DedupeKey, c.OrderNo, string(c.State), e.notifications[i], e.raws[i]); err != nil {
 			return err
 		}
 	}
 	for _, k := range e.Processed {
-		if _, err := w.run("settle callback", w.settleCallback, k.Channel, k.DedupeKey, string(engine.CallbackProcessed)); err != nil {
+		if _, err := w.run(ctx, "settle callback", w.settleCallback, k.Channel, k.DedupeKey, string(engine.CallbackProcessed)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *encoded) writeWebhooks(w *writes) error {
+func (e *encoded) writeWebhooks(ctx context.Context, w *writes) error {
 	for _, h := range e.Webhooks {
-		if _, err := w.run("write webhook", w.insertWebhook, h.ID, h.OrderNo, h.Seq, h.Type, string(h.Body), int64(h.CreatedAt)); err != nil {
+		if _, err := w.run(ctx, "write webhook", w.insertWebhook, h.ID, h.OrderNo, h.Seq, h.Type, string(h.Body), int64(h.CreatedAt)); err != nil {
 			return err
 		}
 	}
@@ -144,15 +144,15 @@ func (e *encoded) writeWebhooks(w *writes) error {
 	if !end.Accepted {
 		accepted, givenUp = 0, end.At
 	}
-	_, err := w.run("end webhook", w.endWebhook, end.ID, int64(accepted), int64(givenUp))
+	_, err := w.run(ctx, "end webhook", w.endWebhook, end.ID, int64(accepted), int64(givenUp))
 	return err
 }
 
-func (e *encoded) writeKey(w *writes) error {
+func (e *encoded) writeKey(ctx context.Context, w *writes) error {
 	k := e.Key
 	if k == nil {
 		return nil
 	}
-	_, err := w.run("write idempotency key", w.insertKey, k.OrderNo, k.Key, k.Hash, k.Seq, int64(k.At))
+	_, err := w.run(ctx, "write idempotency key", w.insertKey, k.OrderNo, k.Key, k.Hash, k.Seq, int64(k.At))
 	return err
 }

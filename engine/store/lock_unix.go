@@ -13,7 +13,7 @@ import (
 // acquireLock locks path until the result is closed or the process ends, however it
 // ends. The file itself stays: removing it would let two processes lock two files.
 func acquireLock(path string) (io.Closer, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // beside the database that the operator names
 	if err != nil {
 		return nil, fmt.Errorf("open lock file: %w", err)
 	}

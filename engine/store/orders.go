@@ -97,7 +97,7 @@ func listQuery(f engine.Filter, limit int) (string, []any, error) {
 func (s *Store) Seqs(ctx context.Context, orderNos []string) (map[string]int64, error) {
 	found := make(map[string]int64, len(orderNos))
 	for len(orderNos) > 0 {
-		n := min(len(orderNos), seqSizes[len(seqSizes)-1])
+		n := min(len(orderNos), seqsMany)
 		if err := s.seqsOf(ctx, orderNos[:n], found); err != nil {
 			return nil, fmt.Errorf("read seqs: %w", err)
 		}
@@ -107,11 +107,12 @@ func (s *Store) Seqs(ctx context.Context, orderNos []string) (map[string]int64, 
 }
 
 func (s *Store) seqsOf(ctx context.Context, orderNos []string, found map[string]int64) error {
-	size := seqSizes[0]
-	for _, next := range seqSizes[1:] {
-		if size < len(orderNos) {
-			size = next
-		}
+	size := seqsMany
+	switch {
+	case len(orderNos) <= seqsOne:
+		size = seqsOne
+	case len(orderNos) <= seqsFew:
+		size = seqsFew
 	}
 	args := make([]any, size)
 	for i := range args {

@@ -32,9 +32,13 @@ func bounded(limit int) int {
 	return min(limit, maxRows)
 }
 
-// seqSizes are the numbers of orders that one statement of Seqs asks for. A list is
-// padded up to the next size, so that three prepared statements serve every length.
-var seqSizes = []int{1, 16, 256}
+// How many orders one statement of Seqs asks for. A list is padded up to the next size,
+// so that three prepared statements serve every length.
+const (
+	seqsOne  = 1
+	seqsFew  = 16
+	seqsMany = 256
+)
 
 // reads are the prepared statements of the reading pool.
 type reads struct {
@@ -50,13 +54,14 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 		sqlOrder: &r.order, sqlEvents: &r.events, sqlKey: &r.key,
 		sqlCallbacks: &r.callbacks, sqlWebhook: &r.webhook, sqlPing: &r.pinged,
 	} {
-		statement, err := pool.PrepareContext(ctx, text) // closed with pool
+		statement, err := pool.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with pool
 		if err != nil {
 			return nil, fmt.Errorf("prepare %q: %w", text, err)
 		}
 		*into = statement
 	}
-	for _, size := range seqSizes {
+	for _, size := range []int{seqsOne, seqsFew, seqsMany} {
+		//nolint:gosec,sqlclosecheck // only placeholders are added; closed with pool
 		statement, err := pool.PrepareContext(ctx, `SELECT order_no, seq FROM orders WHERE order_no IN (`+placeholders(size)+`)`)
 		if err != nil {
 			return nil, fmt.Errorf("prepare seqs of %d: %w", size, err)

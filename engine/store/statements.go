@@ -17,7 +17,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (order_no) DO NOTHI
 created_at = $7, updated_at = $8, state = $9, contact = $10 WHERE order_no = $1 AND seq = $11`
 	sqlInsertEvent = `INSERT INTO events (order_no, seq, type, at, event) VALUES ($1, $2, $3, $4, $5)`
 
-	sqlTaskToken = `SELECT token FROM tasks WHERE order_no = $1 AND kind = $2 AND target = $3`
+	sqlTaskFence = `SELECT token FROM tasks WHERE order_no = $1 AND kind = $2 AND target = $3`
 	sqlPutTask   = `INSERT INTO tasks (order_no, kind, target, due_at, tries, token, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (order_no, kind, target) DO UPDATE
 SET due_at = excluded.due_at, tries = excluded.tries, token = excluded.token, lease_until = excluded.lease_until`
@@ -43,15 +43,15 @@ RETURNING order_no, kind, target, due_at, tries`
 )
 
 // writes are the prepared statements of the one connection that writes. Only the
-// writer's goroutine uses them. They take no context: a transaction of many callers is
-// not broken off for one of them.
+// writer's goroutine uses them. The context that they are given
+// never ends: a transaction of many callers is not broken off for one of them.
 type writes struct {
 	conn    *sql.Conn
 	changed int64 // rows since the store was opened
 
 	beginTx, commitTx, rollbackTx                   *sql.Stmt
 	insertOrder, updateOrder, insertEvent           *sql.Stmt
-	taskToken, putTask, deleteTask, claimTasks      *sql.Stmt
+	taskFence, putTask, deleteTask, claimTasks      *sql.Stmt
 	callbackExists, insertCallback, settleCallback  *sql.Stmt
 	insertWebhook, endWebhook, keyExists, insertKey *sql.Stmt
 }
@@ -61,12 +61,12 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
 	for text, into := range map[string]**sql.Stmt{
 		sqlBegin: &w.beginTx, `COMMIT`: &w.commitTx, `ROLLBACK`: &w.rollbackTx,
 		sqlInsertOrder: &w.insertOrder, sqlUpdateOrder: &w.updateOrder, sqlInsertEvent: &w.insertEvent,
-		sqlTaskToken: &w.taskToken, sqlPutTask: &w.putTask, sqlDeleteTask: &w.deleteTask, sqlClaimTasks: &w.claimTasks,
+		sqlTaskFence: &w.taskFence, sqlPutTask: &w.putTask, sqlDeleteTask: &w.deleteTask, sqlClaimTasks: &w.claimTasks,
 		sqlCallbackExists: &w.callbackExists, sqlInsertCallback: &w.insertCallback, sqlSettleCallback: &w.settleCallback,
 		sqlInsertWebhook: &w.insertWebhook, sqlEndWebhook: &w.endWebhook,
 		sqlKeyExists: &w.keyExists, sqlInsertKey: &w.insertKey,
 	} {
-		statement, err := conn.PrepareContext(ctx, text) // closed with conn
+		statement, err := conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with conn
 		if err != nil {
 			return nil, fmt.Errorf("prepare %q: %w", text, err)
 		}
@@ -75,16 +75,16 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
 	return w, nil
 }
 
-func (w *writes) begin() error {
-	if _, err := w.beginTx.Exec(); err != nil {
-		_, _ = w.rollbackTx.Exec() // should the group before have left one open, it ends here
+func (w *writes) begin(ctx context.Context) error {
+	if _, err := w.beginTx.ExecContext(ctx); err != nil {
+		w.rollback(ctx) // should the group before have left one open, it ends here
 		return fmt.Errorf("begin: %w", err)
 	}
 	return nil
 }
 
-func (w *writes) commit() error {
-	if _, err := w.commitTx.Exec(); err != nil {
+func (w *writes) commit(ctx context.Context) error {
+	if _, err := w.commitTx.ExecContext(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
@@ -92,11 +92,11 @@ func (w *writes) commit() error {
 
 // rollback has no error to report: SQLite may have rolled back by itself (disk full),
 // and what is left open is seen by the next begin.
-func (w *writes) rollback() { _, _ = w.rollbackTx.Exec() }
+func (w *writes) rollback(ctx context.Context) { _, _ = w.rollbackTx.ExecContext(ctx) }
 
 // run executes a statement that returns no rows and says how many it changed.
-func (w *writes) run(step string, statement *sql.Stmt, args ...any) (int64, error) {
-	result, err := statement.Exec(args...)
+func (w *writes) run(ctx context.Context, step string, statement *sql.Stmt, args ...any) (int64, error) {
+	result, err := statement.ExecContext(ctx, args...)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", step, err)
 	}

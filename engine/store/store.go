@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
-	"github.com/sirupsen/logrus"
-
 	"anxin/engine"
+
+	"github.com/sirupsen/logrus"
 )
 
 // Errors of this package besides those of the port.
@@ -126,13 +127,14 @@ func (s *Store) start(ctx context.Context, path string, statements *writes, opts
 	}
 	s.writer = newWriter(statements)
 	s.checks = newCheckpointer(copier, s.writer, opts.Log)
-	go s.writer.run()
-	go s.checks.run()
+	unending := context.WithoutCancel(ctx) // both end with Close, whatever becomes of ctx
+	go s.writer.run(unending)
+	go s.checks.run(unending)
 	return nil
 }
 
 // connect opens a pool that Close closes, and tests it.
-func (s *Store) connect(ctx context.Context, path string, pragmas []string, size int) (*sql.DB, error) {
+func (s *Store) connect(ctx context.Context, path, pragmas string, size int) (*sql.DB, error) {
 	pool, err := sql.Open("sqlite", sqliteDSN(path, pragmas))
 	if err != nil {
 		return nil, fmt.Errorf("open pool: %w", err)
@@ -148,7 +150,7 @@ func (s *Store) connect(ctx context.Context, path string, pragmas []string, size
 
 // Ready reports whether the store can read, and whether its writer takes work.
 func (s *Store) Ready(ctx context.Context) error {
-	if err := s.writer.do(ctx, func(*writes) error { return nil }); err != nil {
+	if err := s.writer.do(ctx, func(context.Context, *writes) error { return nil }); err != nil {
 		return fmt.Errorf("writer: %w", err)
 	}
 	if err := s.reads.ping(ctx); err != nil {
@@ -170,8 +172,8 @@ func (s *Store) Close() error {
 
 func (s *Store) closeAll() error {
 	var err error
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		err = errors.Join(err, s.closers[i].Close())
+	for _, c := range slices.Backward(s.closers) {
+		err = errors.Join(err, c.Close())
 	}
 	return err
 }

@@ -23,7 +23,7 @@ const (
 // action does the work of one request within the transaction of its group. It returns
 // one of the port's refusals only before its first write; any other error condemns it
 // and makes the group run again without it.
-type action func(*writes) error
+type action func(context.Context, *writes) error
 
 type request struct {
 	act   action
@@ -40,18 +40,18 @@ func (r *request) take() bool { return r.claim.CompareAndSwap(false, true) }
 type writer struct {
 	statements *writes
 	queue      chan *request
-	pauses     chan func()   // work between two groups
-	quit       chan struct{} // closed by stop
-	ended      chan struct{} // closed by run
-	changed    atomic.Int64  // rows since the store was opened
-	grown      chan struct{} // holds a value when changed has risen
+	pauses     chan func(context.Context) // work between two groups
+	quit       chan struct{}              // closed by stop
+	ended      chan struct{}              // closed by run
+	changed    atomic.Int64               // rows since the store was opened
+	grown      chan struct{}              // holds a value when changed has risen
 }
 
 func newWriter(statements *writes) *writer {
 	return &writer{
 		statements: statements,
 		queue:      make(chan *request, queueSize),
-		pauses:     make(chan func()),
+		pauses:     make(chan func(context.Context)),
 		quit:       make(chan struct{}),
 		ended:      make(chan struct{}),
 		grown:      make(chan struct{}, 1),
@@ -106,17 +106,17 @@ func (w *writer) stop() {
 	<-w.ended
 }
 
-func (w *writer) run() {
+func (w *writer) run(ctx context.Context) {
 	defer close(w.ended)
 	for {
 		select {
 		case r := <-w.queue:
-			w.handle(w.gather(r))
+			w.handle(ctx, w.gather(r))
 		case work := <-w.pauses:
-			work()
+			work(ctx)
 		case <-w.quit:
 			for group := w.gather(nil); len(group) > 0; group = w.gather(nil) {
-				w.handle(group)
+				w.handle(ctx, group)
 			}
 			return
 		}
@@ -124,10 +124,10 @@ func (w *writer) run() {
 }
 
 // pause runs work between two groups and returns when it is done.
-func (w *writer) pause(work func()) {
+func (w *writer) pause(work func(context.Context)) {
 	done := make(chan struct{})
 	select {
-	case w.pauses <- func() { work(); close(done) }:
+	case w.pauses <- func(ctx context.Context) { work(ctx); close(done) }:
 		<-done
 	case <-w.quit:
 	}
@@ -154,9 +154,9 @@ func (w *writer) gather(first *request) []*request {
 
 // handle runs a group until it goes through, without those that broke it before, and
 // answers all of them.
-func (w *writer) handle(group []*request) {
+func (w *writer) handle(ctx context.Context, group []*request) {
 	for len(group) > 0 {
-		culprit, err := w.attempt(group)
+		culprit, err := w.attempt(ctx, group)
 		if culprit < 0 {
 			w.answer(group, err)
 			return
@@ -183,19 +183,19 @@ func (w *writer) answer(group []*request, err error) {
 
 // attempt runs a group in one transaction. It returns the index of the request that
 // made it fail, or -1 and what committing came to.
-func (w *writer) attempt(group []*request) (int, error) {
-	if err := w.statements.begin(); err != nil {
+func (w *writer) attempt(ctx context.Context, group []*request) (int, error) {
+	if err := w.statements.begin(ctx); err != nil {
 		return -1, err
 	}
 	for i, r := range group {
-		r.err = r.act(w.statements)
+		r.err = r.act(ctx, w.statements)
 		if r.err != nil && !refused(r.err) {
-			w.statements.rollback()
+			w.statements.rollback(ctx)
 			return i, r.err
 		}
 	}
-	if err := w.statements.commit(); err != nil {
-		w.statements.rollback()
+	if err := w.statements.commit(ctx); err != nil {
+		w.statements.rollback(ctx)
 		return -1, err
 	}
 	return -1, nil

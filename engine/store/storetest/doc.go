@@ -1,0 +1,47 @@
+// Package storetest holds what every engine.Store must do, as one suite that each
+// database's tests run.
+package storetest
+
+import (
+	"testing"
+
+	"anxin/engine"
+)
+
+// Run runs the suite. open returns a fresh, empty store and closes it with the test.
+func Run(t *testing.T, open func(t *testing.T) engine.Store) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, engine.Store){
+		"an order comes back as it was written":                     testRoundTrip,
+		"an unknown order is not found":                             testNotFound,
+		"the contact changes with the order and may vanish":         testContactChanges,
+		"a commit that expects another seq is refused":              testConflict,
+		"of concurrent writers of one seq exactly one wins":         testOneWriterWins,
+		"a refused commit writes nothing at all":                    testRefusalWritesNothing,
+		"events that leave a gap are refused":                       testGapRefused,
+		"many commits at once are all stored":                       testManyCommits,
+		"a commit whose context has ended is not written":           testEndedContext,
+		"events are paged from any seq":                             testEventsPaged,
+		"seqs are told of the orders that exist":                    testSeqs,
+		"each filter selects":                                       testFilters,
+		"pages cover a list once, whatever is registered meanwhile": testPages,
+		"a cursor of another list is refused":                       testForeignCursor,
+		"due tasks are leased earliest first, up to the limit":      testClaimOrder,
+		"a lease hides a task until it ends":                        testLeaseEnds,
+		"a task that is born leased is not handed out":              testBornLeased,
+		"a written task replaces the one with its key":              testTaskReplaced,
+		"claimers never get the same task":                          testClaimersShare,
+		"a commit fenced by a lost lease is refused":                testFence,
+		"a fenced commit may reschedule its own task":               testFencedReschedule,
+		"a callback is stored once":                                 testCallbackOnce,
+		"callbacks move through their states":                       testCallbackStates,
+		"a callback's request is kept byte for byte":                testCallbackBytes,
+		"webhooks come lowest seq first until they end":             testWebhooks,
+		"an idempotency key is taken once per order":                testKeys,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
