@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/redis/go-redis/v9"
+	"github.com/sirupsen/logrus"
+
+	"anxin/engine"
+	"anxin/engine/channel"
+	sandboxchannel "anxin/engine/channel/sandbox"
+	"anxin/engine/store"
+	"anxin/engine/webhook"
+	"anxin/frontend/page"
+	"anxin/hub"
+	"anxin/hub/membus"
+	"anxin/hub/redisbus"
+	"anxin/server/auth"
+	"anxin/server/config"
+	"anxin/server/httpapi"
+	"anxin/server/sandbox"
+)
+
+const (
+	sandboxName     = "sandbox"
+	sandboxMerchant = "sandbox-shop"
+	// stopWithin bounds a graceful stop: what orchestrators wait at the least.
+	stopWithin = 10 * time.Second
+	// closeMargin is what is left of it for finishing requests and closing the store
+	// when draining has taken all its time.
+	closeMargin = 2 * time.Second
+)
+
+// app is a whole node: what it is made of, and nothing that runs yet.
+type app struct {
+	cfg     config.Config
+	log     logrus.FieldLogger
+	store   *store.Store
+	engine  *engine.Engine
+	hub     *hub.Hub
+	redis   redis.UniversalClient // nil with the in-process bus
+	sender  *webhook.Sender
+	sandbox *sandbox.Sandbox // nil when it is off
+	http    *fiber.App
+}
+
+// build makes a node from its configuration. It opens the store and starts nothing.
+func build(ctx context.Context, cfg config.Config, log logrus.FieldLogger) (_ *app, err error) {
+	a := &app{cfg: cfg, log: log}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("create data folder: %w", err)
+	}
+	if a.store, err = store.Open(ctx, cfg.DatabaseURL.Reveal(), store.Options{Log: log}); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	tokens, err := auth.NewTokens(reveal(cfg.TokenSecrets)...)
+	if err != nil {
+		return nil, fmt.Errorf("token secrets: %w", err)
+	}
+	live := &stream{log: log}
+	if err := a.buildHub(live, tokens); err != nil {
+		return nil, err
+	}
+	if err := a.buildEngine(live); err != nil {
+		return nil, err
+	}
+	live.hub, live.orders = a.hub, a.engine
+	return a, a.buildHTTP(tokens)
+}
+
+func (a *app) buildHub(live *stream, tokens *auth.Tokens) error {
+	bus, err := a.bus()
+	if err != nil {
+		return err
+	}
+	a.hub, err = hub.New(hub.Config{Origins: a.cfg.Origins, Acts: payerActs},
+		hub.Deps{Source: live, Authorizer: auth.NewTopics(tokens), Bus: bus, Log: a.log})
+	return err
+}
+
+// payerActs are the behaviours that a page may report.
+var payerActs = []string{"check_now", "support_opened", "repay_tapped", "left", "returned"} //nolint:gochecknoglobals // a list, never changed
+
+// bus joins the nodes: over Redis when it is configured, else there is one node.
+func (a *app) bus() (hub.Bus, error) {
+	address := a.cfg.RedisURL.Reveal()
+	if address == "" {
+		return membus.New().Join(), nil
+	}
+	options, err := redis.ParseURL(address)
+	if err != nil {
+		return nil, errors.New("ANXIN_REDIS_URL cannot be read") // the cause would quote its password
+	}
+	a.redis = redis.NewClient(options)
+	bus, err := redisbus.New(redisbus.Config{Client: a.redis, Log: a.log})
+	if err != nil {
+		return nil, fmt.Errorf("redis bus: %w", err)
+	}
+	return bus, nil
+}
+
+func (a *app) buildEngine(live *stream) error {
+	channels, err := a.channels()
+	if err != nil {
+		return err
+	}
+	endpoints := make(map[string]webhook.Endpoint, len(a.cfg.Backends))
+	backends := make(map[string]bool, len(a.cfg.Backends))
+	for name, b := range a.cfg.Backends {
+		e := webhook.Endpoint{URL: b.WebhookURL, AllowPrivate: b.AllowPrivate}
+		for _, s := range b.Secrets {
+			secret, err := webhook.ParseSecret(s.Reveal())
+			if err != nil {
+				return fmt.Errorf("backend %s: %w", name, err)
+			}
+			e.Secrets = append(e.Secrets, secret)
+		}
+		endpoints[name], backends[name] = e, true
+	}
+	if a.sender, err = webhook.NewSender(endpoints); err != nil {
+		return err
+	}
+	a.engine, err = engine.New(engine.Config{Stages: a.cfg.Stages, CheckGap: a.cfg.CheckGap}, engine.Deps{
+		Store: a.store, Channels: channels, Sender: a.sender, Backends: backends, Listener: live, Log: a.log,
+	})
+	return err
+}
+
+// channels are the configured payment channels by the name that orders use.
+func (a *app) channels() (map[string]channel.Channel, error) {
+	channels := map[string]channel.Channel{}
+	if !a.cfg.Sandbox.On {
+		return channels, nil
+	}
+	var err error
+	a.sandbox, err = sandbox.New(sandbox.Config{
+		DataDir: a.cfg.DataDir, BaseURL: a.cfg.PublicURL, Name: sandboxName, Merchant: sandboxMerchant,
+		Secret: a.cfg.Sandbox.ChannelSecret.Reveal(), APIKey: a.cfg.Sandbox.APIKey.Reveal(),
+		WebhookSecret: a.cfg.Sandbox.WebhookSecret.Reveal(), Log: a.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	channels[sandboxName], err = sandboxchannel.New(sandboxchannel.Config{
+		Name: sandboxName, GatewayURL: a.sandbox.GatewayURL(), Merchant: sandboxMerchant, Secret: a.cfg.Sandbox.ChannelSecret.Reveal(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sandbox channel: %w", err)
+	}
+	return channels, nil
+}
+
+func (a *app) buildHTTP(tokens *auth.Tokens) error {
+	keys := make([]auth.Key, len(a.cfg.APIKeys))
+	for i, k := range a.cfg.APIKeys {
+		keys[i] = auth.Key{Name: k.Name, Value: k.Key.Reveal()}
+	}
+	known, err := auth.NewKeys(keys)
+	if err != nil {
+		return fmt.Errorf("api keys: %w", err)
+	}
+	renderer, err := page.New(page.Options{PublicURL: a.cfg.PublicURL, Brand: a.cfg.Brand.Name, DelayedAfter: a.cfg.Stages.Delayed})
+	if err != nil {
+		return fmt.Errorf("payer page: %w", err)
+	}
+	a.http, err = httpapi.New(httpapi.Config{
+		PublicURL: a.cfg.PublicURL, Brand: a.cfg.Brand.Name, SupportURL: a.cfg.Brand.SupportURL, Sandbox: a.cfg.Sandbox.On,
+		CheckGap: a.cfg.CheckGap, ViewLife: a.cfg.Tokens.View, InboxLife: a.cfg.Tokens.Inbox,
+		Origins: a.cfg.Origins, TrustedProxies: a.cfg.TrustedProxies,
+	}, httpapi.Deps{
+		Engine: a.engine, Hub: a.hub, Keys: known, Tokens: tokens, Page: renderer, Live: httpapi.Live(a.hub),
+		Ready: a.store.Ready, Log: a.log,
+	})
+	if err == nil && a.sandbox != nil {
+		a.sandbox.Mount(a.http)
+	}
+	return err
+}
+
+// run serves until ctx ends and then stops gracefully. It returns when everything that
+// it started has ended.
+func (a *app) run(ctx context.Context) error {
+	defer a.close()
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	a.welcome()
+	// What runs outlives ctx: it ends in order below, not all at the signal.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	failed := make(chan error, 4)
+	var parts sync.WaitGroup
+	start := func(name string, run func(context.Context) error) {
+		parts.Go(func() {
+			if err := run(work); err != nil && work.Err() == nil {
+				failed <- fmt.Errorf("%s: %w", name, err)
+			}
+		})
+	}
+	start("hub", a.hub.Run)
+	start("engine", a.engine.Run)
+	if a.sandbox != nil {
+		start("sandbox", a.sandbox.Run)
+	}
+	start("http", func(context.Context) error { return a.http.Listener(listener) })
+
+	select {
+	case <-ctx.Done():
+		a.log.Info("stopping: clients are sent to reconnect, requests are finished")
+	case err = <-failed:
+	}
+	a.stopServing(ctx)
+	cancel()
+	parts.Wait()
+	a.log.Info("stopped")
+	return err
+}
+
+// stopServing takes no more connections, lets requests finish and sends the live
+// clients away, spread over the drain window, all within stopWithin.
+func (a *app) stopServing(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin-closeMargin)
+	defer cancel()
+	var both sync.WaitGroup
+	both.Go(func() { a.hub.Drain(ctx, a.cfg.Drain) })
+	both.Go(func() {
+		if err := a.http.ShutdownWithContext(ctx); err != nil {
+			a.log.WithError(err).Warn("requests were cut off")
+		}
+	})
+	both.Wait()
+}
+
+// close releases what build opened.
+func (a *app) close() {
+	var errs []error
+	if a.sandbox != nil {
+		errs = append(errs, a.sandbox.Close())
+	}
+	if a.sender != nil {
+		a.sender.Close()
+	}
+	if a.redis != nil {
+		errs = append(errs, a.redis.Close())
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		a.log.WithError(err).Error("close")
+	}
+}
+
+// welcome says where to click.
+func (a *app) welcome() {
+	if a.sandbox != nil {
+		a.log.Infof("try it:  %s/sandbox  (a simulated shop; no real money)", a.cfg.PublicURL)
+	}
+	a.log.Infof("the API: %s/openapi.yaml  %s/asyncapi.yaml", a.cfg.PublicURL, a.cfg.PublicURL)
+	if a.cfg.Development {
+		a.log.Info("development: api key \"dev\", secrets and data are in the data folder; do not expose this")
+	}
+}
+
+func reveal(secrets []config.Secret) []string {
+	values := make([]string, len(secrets))
+	for i, s := range secrets {
+		values[i] = s.Reveal()
+	}
+	return values
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+
+	"anxin/engine"
+	"anxin/engine/order"
+	"anxin/hub"
+	"anxin/server/auth"
+)
+
+// orderTopic is the prefix of the topics that the engine is the truth behind.
+const orderTopic = auth.TopicOrder + ":"
+
+// stream is where engine meets hub: committed orders become states of topics, and
+// watched topics are read from the engine's store.
+type stream struct {
+	orders orders
+	hub    publisher
+	log    logrus.FieldLogger
+}
+
+// orders is what the stream reads of the engine.
+type orders interface {
+	Order(ctx context.Context, orderNo string) (order.Order, error)
+	Seqs(ctx context.Context, orderNos []string) (map[string]int64, error)
+}
+
+type publisher interface{ Publish(m hub.Message) }
+
+var (
+	_ engine.Listener = (*stream)(nil)
+	_ hub.Source      = (*stream)(nil)
+)
+
+// Committed publishes the state after a commit once, under the name of its last public
+// event. A commit with internal events only advances the seq of its watchers.
+func (s *stream) Committed(o order.Order, events []order.Event) {
+	m := hub.Message{Topic: orderTopic + o.OrderNo, Seq: o.Seq}
+	for _, ev := range events {
+		if ev.Type.Public() {
+			m.Event = string(ev.Type)
+		}
+	}
+	if m.Event != "" {
+		data, err := json.Marshal(o.Progress())
+		if err != nil {
+			s.log.WithError(err).WithField("order_no", o.OrderNo).Error("encode progress")
+			return // the sweep will find the new seq and try again
+		}
+		m.Data = data
+	}
+	s.hub.Publish(m)
+}
+
+// Snapshot reads the state of a topic from the store.
+func (s *stream) Snapshot(ctx context.Context, topic string) (hub.Message, error) {
+	orderNo, ok := strings.CutPrefix(topic, orderTopic)
+	if !ok {
+		return hub.Message{}, hub.ErrNoTopic
+	}
+	o, err := s.orders.Order(ctx, orderNo)
+	if errors.Is(err, engine.ErrNotFound) {
+		return hub.Message{}, hub.ErrNoTopic
+	}
+	if err != nil {
+		return hub.Message{}, fmt.Errorf("read order: %w", err)
+	}
+	data, err := json.Marshal(o.Progress())
+	if err != nil {
+		return hub.Message{}, fmt.Errorf("encode progress: %w", err)
+	}
+	return hub.Message{Topic: topic, Seq: o.Seq, Data: data}, nil
+}
+
+// Seqs reads the newest seq of the topics that exist.
+func (s *stream) Seqs(ctx context.Context, topics []string) (map[string]int64, error) {
+	orderNos := make([]string, 0, len(topics))
+	for _, topic := range topics {
+		if orderNo, ok := strings.CutPrefix(topic, orderTopic); ok {
+			orderNos = append(orderNos, orderNo)
+		}
+	}
+	known, err := s.orders.Seqs(ctx, orderNos)
+	if err != nil {
+		return nil, fmt.Errorf("read seqs: %w", err)
+	}
+	seqs := make(map[string]int64, len(known))
+	for orderNo, seq := range known {
+		seqs[orderTopic+orderNo] = seq
+	}
+	return seqs, nil
+}
