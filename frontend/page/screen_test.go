@@ -171,3 +171,32 @@ func TestMomentsLeaveOutWhatIsNotThePayers(t *testing.T) {
 		t.Errorf("moments = %+v", got)
 	}
 }
+
+// TestDrawnPagesMatchTheirGoldenFiles pins the elements themselves, for page.test.ts: it
+// draws every state over another one's page and must arrive at these.
+func TestDrawnPagesMatchTheirGoldenFiles(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	for name, v := range states(t) {
+		v.Lang = "en"
+		_, rest, _ := strings.Cut(render(t, r, v), "<main")
+		main, _, ok := strings.Cut(rest, "</main>")
+		if !ok {
+			t.Fatalf("%s has no main element", name)
+		}
+		got := []byte("<main" + strings.ReplaceAll(main, "\u202e", "&#x202e;") + "</main>\n")
+		file := filepath.Join("testdata", "pages", name+".html")
+		if *update {
+			if err := os.WriteFile(file, got, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s differs from what is rendered; look at it with -update and git diff", file)
+		}
+	}
+}

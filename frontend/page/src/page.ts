@@ -20,10 +20,13 @@ const TICK = 250;
 /** How long without a connection before the page says so: reconnecting is not news. */
 const DOWN_PATIENCE = 5_000;
 
+const WINDOW_EVENTS = ["offline", "online", "pageshow"];
+
 /** The page that lives in the rendered HTML. */
 export class Page {
   private state: State;
   private drawn: Screen | null = null;
+  private ticker = 0;
   private downSince = 0;
   private readonly clock: Clock;
   private readonly texts: Texts;
@@ -61,13 +64,25 @@ export class Page {
       dispatch: (action) => this.dispatch(action),
       accept: (progress) => this.accept(progress),
     });
-    window.addEventListener("offline", () => this.dispatch({ type: "network", offline: true }));
-    window.addEventListener("online", () => this.dispatch({ type: "network", offline: false }));
-    window.addEventListener("pageshow", () => (this.downSince = 0));
-    setInterval(() => this.tick(), TICK);
+    WINDOW_EVENTS.forEach((name) => window.addEventListener(name, this.onWindow));
+    this.ticker = window.setInterval(() => this.tick(), TICK);
     this.dispatch({ type: "network", offline: navigator.onLine === false });
     this.live.start();
   }
+
+  stop(): void {
+    this.live.stop();
+    window.clearInterval(this.ticker);
+    WINDOW_EVENTS.forEach((name) => window.removeEventListener(name, this.onWindow));
+  }
+
+  private readonly onWindow = (event: Event): void => {
+    if (event.type === "pageshow") {
+      this.downSince = 0; // away on purpose, not cut off
+    } else {
+      this.dispatch({ type: "network", offline: event.type === "offline" });
+    }
+  };
 
   private receive(frame: StateFrame): void {
     this.clock.sync(ms(frame.now));
