@@ -67,15 +67,17 @@ type progressView struct {
 	Progress order.Progress `json:"progress"`
 }
 
-// progress is the payer's view, with the installation's support link where the order
-// names none.
-func (a *api) progress(o order.Order) order.Progress {
+// Progress is what every payer-facing answer and frame carries: the payer's view, with
+// the installation's support link where the order names none.
+func Progress(o order.Order, supportURL string) order.Progress {
 	p := o.Progress()
-	if p.Links.Support == nil && a.cfg.SupportURL != "" {
-		p.Links.Support = &a.cfg.SupportURL
+	if p.Links.Support == nil && supportURL != "" {
+		p.Links.Support = &supportURL
 	}
 	return p
 }
+
+func (a *api) progress(o order.Order) order.Progress { return Progress(o, a.cfg.SupportURL) }
 
 // pageURL is the address of the payer's page.
 func (a *api) pageURL(orderNo, token string) string {
