@@ -232,9 +232,10 @@ describe("the live page", () => {
       request.onload();
       const button = document.getElementById("check-now") as HTMLButtonElement;
       expect(text("check-note")).toBe("You can check again at 04:00:17");
+      expect(text("notice")).toContain("We checked just now");
       expect(button.disabled).toBe(true);
       pass(5);
-      expect(text("check-note")).toBe("");
+      expect(text("check-note") + text("notice")).toBe("");
       expect(button.disabled).toBe(false);
     });
 

@@ -131,7 +131,8 @@ export class Page {
   }
 
   private notices(now: number): void {
-    const { notice, connection, offline, confirmedAt } = this.state;
+    const { connection, offline, confirmedAt, checkAgainAt } = this.state;
+    const notice = this.state.notice === "too_soon" && now >= checkAgainAt ? "" : this.state.notice;
     if (notice !== null) {
       show("notice", notice && this.texts.text(("notice." + notice) as "notice.failed", null));
     }
