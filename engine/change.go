@@ -56,14 +56,14 @@ func (e *Engine) commit(ctx context.Context, c Commit) error {
 	if c.Order == nil && len(c.Tasks) == 0 && len(c.Callbacks) == 0 && len(c.Processed) == 0 && c.Accepted == nil && c.Key == nil {
 		return nil
 	}
-	at := now()
+	at, begun := now(), e.runner.begin()
 	for i := range c.Tasks {
 		e.runner.lease(&c.Tasks[i].Task, at)
 	}
 	if err := e.deps.Store.Commit(ctx, c); err != nil {
 		return err
 	}
-	e.runner.committed(c.Tasks)
+	e.runner.committed(c.Tasks, begun)
 	if c.Order != nil {
 		e.deps.Listener.Committed(*c.Order, c.Events)
 	}

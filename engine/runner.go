@@ -3,8 +3,10 @@ package engine
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,19 +23,29 @@ const (
 	claimEvery = 500 * time.Millisecond
 	// claimLimit bounds one claim; a full one is followed by the next at once.
 	claimLimit = 5000
-	// leaseFor is how long past its due time a task may run before others may take it:
-	// above every timeout of a query or delivery, so that only the dead lose a lease.
+	// leaseFor is how long past its due time a task may run before others may take it.
 	leaseFor = time.Minute
+	// maxCall bounds one call to a channel or backend. A run makes three at most (query,
+	// close, query), so only the dead lose a lease.
+	maxCall = 15 * time.Second
+	// maxRun is what a lease must still have when a run begins.
+	maxRun = 3 * maxCall
 )
 
 // handler runs a task. It commits its own outcome; a task it leaves untouched is taken
 // up again when the lease ends.
 type handler func(ctx context.Context, t Task)
 
+// taskStore is what the runner needs of the store.
+type taskStore interface {
+	TaskClaimer
+	Committer
+}
+
 // runner fires tasks from memory at their due time, never before it, and bounds how
 // many run at once per kind and target, so that one slow endpoint delays nobody else.
 type runner struct {
-	tasks    TaskClaimer
+	tasks    taskStore
 	handlers map[TaskKind]handler
 	limits   map[TaskKind]int // concurrent runs per target
 	log      logrus.FieldLogger
@@ -42,10 +54,18 @@ type runner struct {
 
 	mu     sync.Mutex // guards what follows
 	due    dueHeap
-	tokens map[TaskKey]int64 // the lease that this node holds of each task
+	held   map[TaskKey][]lease // what this node holds; see supersedeLocked for why a list
+	clock  uint64              // rises with every begin
 	lanes  map[lane]*laneState
 	closed bool
 	wg     sync.WaitGroup // running handlers
+}
+
+// lease is a task that this node was given.
+type lease struct {
+	token int64
+	due   order.Time
+	at    uint64 // clock when the node heard of it
 }
 
 type lane struct {
@@ -55,13 +75,13 @@ type lane struct {
 
 type laneState struct {
 	running int
-	waiting []Task
+	waiting dueHeap
 }
 
-func newRunner(tasks TaskClaimer, handlers map[TaskKind]handler, limits map[TaskKind]int, log logrus.FieldLogger) *runner {
+func newRunner(tasks taskStore, handlers map[TaskKind]handler, limits map[TaskKind]int, log logrus.FieldLogger) *runner {
 	return &runner{
 		tasks: tasks, handlers: handlers, limits: limits, log: log, wake: make(chan struct{}, 1),
-		tokens: make(map[TaskKey]int64), lanes: make(map[lane]*laneState),
+		held: make(map[TaskKey][]lease), lanes: make(map[lane]*laneState),
 	}
 }
 
@@ -75,26 +95,66 @@ func (r *runner) lease(t *Task, now order.Time) {
 	}
 }
 
+// begin is called before tasks are written or claimed; what it returns goes with the
+// outcome to committed.
+func (r *runner) begin() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clock++
+	return r.clock
+}
+
 // committed takes over what a commit of this node did to tasks.
-func (r *runner) committed(writes []TaskWrite) {
+func (r *runner) committed(writes []TaskWrite, begun uint64) {
 	if len(writes) == 0 {
 		return
 	}
 	r.mu.Lock()
 	for _, w := range writes {
-		if w.Delete || w.LeaseUntil == 0 {
-			delete(r.tokens, w.TaskKey)
-			continue
+		r.supersedeLocked(w.TaskKey, begun)
+		if !w.Delete && w.LeaseUntil != 0 {
+			r.armLocked(w.Task)
 		}
-		r.armLocked(w.Task)
 	}
 	r.mu.Unlock()
 	r.nudge()
 }
 
+// supersedeLocked forgets the leases of a task that are older than a write which began
+// at begun. One that the node heard of since then may be the newer: a commit and a claim
+// of the same task return in either order, whatever order the store did them in. Both
+// are kept then, both fire, and the fence of the store refuses the older.
+func (r *runner) supersedeLocked(key TaskKey, begun uint64) {
+	r.keepLocked(key, func(l lease) bool { return l.at >= begun })
+}
+
+func (r *runner) keepLocked(key TaskKey, keep func(lease) bool) {
+	left := slices.DeleteFunc(r.held[key], func(l lease) bool { return !keep(l) })
+	if len(left) == 0 {
+		delete(r.held, key)
+		return
+	}
+	r.held[key] = left
+}
+
+func (r *runner) holdLocked(t Task) {
+	r.held[t.TaskKey] = append(r.held[t.TaskKey], lease{t.Token, t.DueAt, r.clock})
+}
+
 func (r *runner) armLocked(t Task) {
-	r.tokens[t.TaskKey] = t.Token
+	r.holdLocked(t)
 	heap.Push(&r.due, t)
+}
+
+func (r *runner) liveLocked(t Task) bool {
+	return slices.ContainsFunc(r.held[t.TaskKey], func(l lease) bool { return l.token == t.Token })
+}
+
+// runsBy reports whether this node runs the task now or will have begun by then.
+func (r *runner) runsBy(key TaskKey, by order.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.held[key], func(l lease) bool { return l.due <= by })
 }
 
 func (r *runner) nudge() {
@@ -145,7 +205,7 @@ func (r *runner) fire(ctx context.Context) time.Duration {
 }
 
 func (r *runner) dispatchLocked(ctx context.Context, t Task) {
-	if r.closed || r.tokens[t.TaskKey] != t.Token {
+	if r.closed || !r.liveLocked(t) {
 		return // replaced, finished or taken back meanwhile
 	}
 	key := lane{t.Kind, t.Target}
@@ -155,7 +215,7 @@ func (r *runner) dispatchLocked(ctx context.Context, t Task) {
 		r.lanes[key] = l
 	}
 	if l.running >= r.limits[t.Kind] {
-		l.waiting = append(l.waiting, t)
+		heap.Push(&l.waiting, t)
 		return
 	}
 	l.running++
@@ -165,25 +225,26 @@ func (r *runner) dispatchLocked(ctx context.Context, t Task) {
 // work runs one task after the other of its lane until none waits.
 func (r *runner) work(ctx context.Context, key lane, t Task) {
 	for ok := true; ok; t, ok = r.nextOf(key) {
-		if ctx.Err() == nil {
+		if ctx.Err() != nil {
+			continue
+		}
+		if held, ok := r.renew(ctx, t); ok {
+			t = held
 			r.runOne(ctx, t)
 		}
 		r.mu.Lock()
-		if r.tokens[t.TaskKey] == t.Token {
-			delete(r.tokens, t.TaskKey)
-		}
+		r.keepLocked(t.TaskKey, func(l lease) bool { return l.token != t.Token })
 		r.mu.Unlock()
 	}
 }
 
+// nextOf returns the task of a lane that has been due longest.
 func (r *runner) nextOf(key lane) (Task, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l := r.lanes[key]
 	for len(l.waiting) > 0 {
-		t := l.waiting[0]
-		l.waiting = l.waiting[1:]
-		if r.tokens[t.TaskKey] == t.Token {
+		if t, _ := heap.Pop(&l.waiting).(Task); r.liveLocked(t) {
 			return t, true
 		}
 	}
@@ -192,6 +253,30 @@ func (r *runner) nextOf(key lane) (Task, bool) {
 		delete(r.lanes, key)
 	}
 	return Task{}, false
+}
+
+// renew gives a task that waited long for its lane a lease that outlasts its run.
+// Without it a backlog as long as a lease would never be worked off: every task would
+// be taken over in the middle of its run, and every outcome refused.
+func (r *runner) renew(ctx context.Context, t Task) (Task, bool) {
+	now := order.At(time.Now())
+	if t.LeaseUntil >= now.Add(maxRun) {
+		return t, true
+	}
+	renewed, begun := t, r.begin()
+	renewed.Token, renewed.LeaseUntil = rand.Int64(), now.Add(leaseFor)
+	err := r.tasks.Commit(ctx, Commit{Tasks: []TaskWrite{{Task: renewed}}, Fence: &Fence{t.TaskKey, t.Token}})
+	if err != nil {
+		if ctx.Err() == nil && !errors.Is(err, ErrFenced) {
+			r.log.WithError(err).WithField("kind", t.Kind).Error("renew lease")
+		}
+		return t, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.supersedeLocked(t.TaskKey, begun)
+	r.holdLocked(renewed)
+	return renewed, true
 }
 
 // runOne keeps a panicking handler (a bug in one adapter) from ending every order's
@@ -221,7 +306,7 @@ func (r *runner) claimLoop(ctx context.Context) {
 
 func (r *runner) claim(ctx context.Context) {
 	for ctx.Err() == nil {
-		now := order.At(time.Now())
+		now, begun := order.At(time.Now()), r.begin()
 		claimed, err := r.tasks.ClaimTasks(ctx, Claim{
 			DueBy: now.Add(horizon), Now: now, LeaseUntil: now.Add(horizon + leaseFor), Token: rand.Int64(), Limit: claimLimit,
 		})
@@ -233,6 +318,7 @@ func (r *runner) claim(ctx context.Context) {
 		}
 		r.mu.Lock()
 		for _, t := range claimed {
+			r.supersedeLocked(t.TaskKey, begun)
 			r.armLocked(t)
 		}
 		r.mu.Unlock()
