@@ -18,6 +18,7 @@ import (
 // Refusal is the answer to a request that does not become a WebSocket. It is
 // an error, and serializes as an RFC 9457 problem.
 type Refusal struct {
+	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Code   string `json:"code"`
@@ -29,7 +30,7 @@ type Refusal struct {
 func (r *Refusal) Error() string { return fmt.Sprintf("hub: refused: %s: %s", r.Code, r.Detail) }
 
 func refuse(status int, code, detail string, retry time.Duration) *Refusal {
-	return &Refusal{Title: http.StatusText(status), Status: status, Code: code, Detail: detail, RetryAfter: retry}
+	return &Refusal{Type: "urn:anxin:problem:" + code, Title: http.StatusText(status), Status: status, Code: code, Detail: detail, RetryAfter: retry}
 }
 
 // The refusals, in the order in which they are found.

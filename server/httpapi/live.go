@@ -41,11 +41,12 @@ func Live(h *hub.Hub) fiber.Handler {
 }
 
 func sendRefusal(c *fiber.Ctx, refusal *hub.Refusal) error {
-	for name, values := range refusal.Header() {
-		c.Set(name, values[0])
+	p := problem(refusal.Status, refusal.Code, refusal.Detail).retry(refusal.RetryAfter)
+	if refusal.Status == fiber.StatusUpgradeRequired {
+		c.Set(fiber.HeaderConnection, "Upgrade")
+		p = p.with(fiber.HeaderUpgrade, "websocket")
 	}
-	c.Status(refusal.Status)
-	return c.JSON(refusal, "application/problem+json")
+	return p.send(c)
 }
 
 // upgradeHeaders are all that the handshake looks at.
