@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -49,12 +50,19 @@ func Decode(data []byte, into any) error {
 
 func decodeError(err error) error {
 	if typed, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return &JSONError{Field: typed.Field, Reason: ReasonWrongType}
+		return &JSONError{Field: wireName(typed.Field), Reason: ReasonWrongType}
 	}
 	if _, name, ok := strings.Cut(err.Error(), "unknown field "); ok {
 		return &JSONError{Field: strings.Trim(name, `"`), Reason: ReasonUnknownField}
 	}
 	return &JSONError{Reason: err.Error()}
+}
+
+// wireName drops the names of embedded Go structs from the path of a field: they are in
+// capitals, and not in the JSON.
+func wireName(path string) string {
+	parts := slices.DeleteFunc(strings.Split(path, "."), func(part string) bool { return part != strings.ToLower(part) })
+	return strings.Join(parts, ".")
 }
 
 // scope is an object or array that is being walked. In an object every other token is
