@@ -62,7 +62,7 @@ func BenchmarkFloorGroupedInserts(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // its folder goes next
 	db.SetMaxOpenConns(1)
 	if _, err := db.Exec(`CREATE TABLE rows (id INTEGER PRIMARY KEY, body TEXT NOT NULL)`); err != nil {
 		b.Fatal(err)

@@ -17,7 +17,7 @@ import (
 
 // Errors of this package besides those of the port.
 var (
-	// ErrClosed is returned by every method after Close.
+	// ErrClosed is what becomes of a write after Close. Reads fail too.
 	ErrClosed = errors.New("store is closed")
 	// ErrInUse says that another process has the database open.
 	ErrInUse = errors.New("database is in use by another process")
@@ -70,18 +70,22 @@ var _ engine.Store = (*Store)(nil)
 // (readable by the owner only) if need be, and brings its schema up to date. The
 // database stays locked for other processes until Close: they get ErrInUse.
 func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
+	return openLimited(ctx, dsn, opts.withDefaults(), defaultLogLimits())
+}
+
+func openLimited(ctx context.Context, dsn string, opts Options, limits logLimits) (*Store, error) {
 	path, ok := strings.CutPrefix(dsn, "sqlite:")
 	if !ok || path == "" || strings.HasPrefix(path, ":") {
 		return nil, ErrDSN // not quoted: a database URL may hold a password
 	}
 	s := &Store{}
-	if err := s.open(ctx, path, opts.withDefaults()); err != nil {
+	if err := s.open(ctx, path, opts, limits); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.closeAll())
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, path string, opts Options) error {
+func (s *Store) open(ctx context.Context, path string, opts Options, limits logLimits) error {
 	path, err := prepareFile(path)
 	if err != nil {
 		return err
@@ -110,10 +114,10 @@ func (s *Store) open(ctx context.Context, path string, opts Options) error {
 	if err != nil {
 		return err
 	}
-	return s.start(ctx, path, statements, opts)
+	return s.start(ctx, path, statements, opts, limits)
 }
 
-func (s *Store) start(ctx context.Context, path string, statements *writes, opts Options) error {
+func (s *Store) start(ctx context.Context, path string, statements *writes, opts Options, limits logLimits) error {
 	pool, err := s.connect(ctx, path, readerPragmas, opts.Readers)
 	if err != nil {
 		return err
@@ -126,7 +130,7 @@ func (s *Store) start(ctx context.Context, path string, statements *writes, opts
 		return err
 	}
 	s.writer = newWriter(statements)
-	s.checks = newCheckpointer(copier, s.writer, opts.Log)
+	s.checks = newCheckpointer(copier, s.writer, limits, opts.Log)
 	unending := context.WithoutCancel(ctx) // both end with Close, whatever becomes of ctx
 	go s.writer.run(unending)
 	go s.checks.run(unending)

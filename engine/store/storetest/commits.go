@@ -14,6 +14,7 @@ import (
 )
 
 func testRoundTrip(t *testing.T, s engine.Store) {
+	t.Helper()
 	c := eventful(t, "A1")
 	commit(t, s, registration(c))
 	equal(t, "order", read(t, s, "A1"), c.Order)
@@ -21,6 +22,7 @@ func testRoundTrip(t *testing.T, s engine.Store) {
 }
 
 func testNotFound(t *testing.T, s engine.Store) {
+	t.Helper()
 	_, err := s.Order(t.Context(), "A1")
 	isNotFound(t, "order", err)
 	_, err = s.Key(t.Context(), "A1", "k")
@@ -32,6 +34,7 @@ func testNotFound(t *testing.T, s engine.Store) {
 }
 
 func testContactChanges(t *testing.T, s engine.Store) {
+	t.Helper()
 	o := created(t, s, "A1")
 	c := o.Claim(start.Add(time.Second), order.Wait{})
 	c.Order.Payer.Phone, c.Order.Payer.Email = "+8613900000002", ""
@@ -46,6 +49,7 @@ func testContactChanges(t *testing.T, s engine.Store) {
 }
 
 func testConflict(t *testing.T, s engine.Store) {
+	t.Helper()
 	o := created(t, s, "A1")
 	refuse(t, s, registration(register(t, "A1", start.Add(time.Hour))), engine.ErrConflict)
 
@@ -63,6 +67,7 @@ func testConflict(t *testing.T, s engine.Store) {
 // testOneWriterWins lets writers read, change and commit one order until each has
 // succeeded a few times: every success must be one step of the timeline.
 func testOneWriterWins(t *testing.T, s engine.Store) {
+	t.Helper()
 	const writers, steps = 8, 5
 	created(t, s, "A1")
 	var conflicts atomic.Int64
@@ -98,6 +103,7 @@ func testOneWriterWins(t *testing.T, s engine.Store) {
 // testRefusalWritesNothing gives one commit everything that can be written and each of
 // the reasons to refuse it in turn, then takes the reason away.
 func testRefusalWritesNothing(t *testing.T, s engine.Store) {
+	t.Helper()
 	o := created(t, s, "A1")
 	stored := callback("A1", "stored", engine.CallbackPending)
 	commit(t, s, engine.Commit{Callbacks: []engine.Callback{stored}, Key: &engine.Key{OrderNo: "A1", Key: "used", Hash: "h", Seq: 1, At: start}})
@@ -142,6 +148,7 @@ func testRefusalWritesNothing(t *testing.T, s engine.Store) {
 }
 
 func testGapRefused(t *testing.T, s engine.Store) {
+	t.Helper()
 	o := created(t, s, "A1")
 	c := following(o, o.Claim(start, order.Wait{}))
 	c.Events = nil
@@ -159,6 +166,7 @@ func testGapRefused(t *testing.T, s engine.Store) {
 // testManyCommits gives stores that group commits both kinds of neighbours: some
 // orders are registered twice, and one of the two must be refused.
 func testManyCommits(t *testing.T, s engine.Store) {
+	t.Helper()
 	const n, rivals = 100, 10
 	var stored, refused atomic.Int64
 	var group sync.WaitGroup
@@ -186,6 +194,7 @@ func testManyCommits(t *testing.T, s engine.Store) {
 }
 
 func testEndedContext(t *testing.T, s engine.Store) {
+	t.Helper()
 	c := register(t, "A1", start)
 	if err := s.Commit(ended(t), registration(c)); !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v, want %v", err, context.Canceled)

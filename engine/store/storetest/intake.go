@@ -9,6 +9,7 @@ import (
 )
 
 func testCallbackOnce(t *testing.T, s engine.Store) {
+	t.Helper()
 	first := callback("A1", "n1", engine.CallbackProcessed)
 	commit(t, s, engine.Commit{Callbacks: []engine.Callback{first}})
 	refuse(t, s, engine.Commit{Callbacks: []engine.Callback{callback("A2", "n1", engine.CallbackPending)}}, engine.ErrDuplicate)
@@ -27,6 +28,7 @@ func testCallbackOnce(t *testing.T, s engine.Store) {
 }
 
 func testCallbackStates(t *testing.T, s engine.Store) {
+	t.Helper()
 	waiting := []engine.Callback{
 		callback("A1", "z", engine.CallbackQuarantined),
 		callback("A1", "y", engine.CallbackQuarantined),
@@ -53,6 +55,7 @@ func testCallbackStates(t *testing.T, s engine.Store) {
 
 // testCallbackBytes stores a request that is no text: it must verify again later.
 func testCallbackBytes(t *testing.T, s engine.Store) {
+	t.Helper()
 	c := callback("A1", "n1", engine.CallbackPending)
 	c.Raw.Header = http.Header{"X-Latin": {"caf\xe9", "", "\xff\x00"}}
 	c.Raw.Query = "name=\xe9\x00&x=%"
@@ -63,6 +66,7 @@ func testCallbackBytes(t *testing.T, s engine.Store) {
 }
 
 func testWebhooks(t *testing.T, s engine.Store) {
+	t.Helper()
 	commit(t, s, engine.Commit{Webhooks: []engine.Webhook{webhook("b", "A1", 9), webhook("c", "A1", 10), webhook("z", "A1", 2)}})
 	commit(t, s, engine.Commit{Webhooks: []engine.Webhook{webhook("a", "A2", 1)}})
 	equal(t, "oldest", nextWebhook(t, s, "A1"), webhook("z", "A1", 2))
@@ -81,6 +85,7 @@ func testWebhooks(t *testing.T, s engine.Store) {
 }
 
 func testKeys(t *testing.T, s engine.Store) {
+	t.Helper()
 	key := engine.Key{OrderNo: "A1", Key: "k", Hash: "h1", Seq: 4, At: start}
 	commit(t, s, engine.Commit{Key: &key})
 	got, err := s.Key(t.Context(), "A1", "k")

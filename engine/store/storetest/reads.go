@@ -11,6 +11,7 @@ import (
 )
 
 func testEventsPaged(t *testing.T, s engine.Store) {
+	t.Helper()
 	c := eventful(t, "A1")
 	commit(t, s, registration(c))
 	commit(t, s, registration(register(t, "A2", start)))
@@ -29,6 +30,7 @@ func testEventsPaged(t *testing.T, s engine.Store) {
 }
 
 func testSeqs(t *testing.T, s engine.Store) {
+	t.Helper()
 	const n = 300 // more than one statement asks for
 	var ask []string
 	want := make(map[string]int64)
@@ -81,6 +83,7 @@ func list(t *testing.T, s engine.Store, f engine.Filter) []string {
 }
 
 func testFilters(t *testing.T, s engine.Store) {
+	t.Helper()
 	limits := order.StageLimits{Delayed: time.Minute, Prolonged: time.Hour}
 	put := func(orderNo, channel string, minute int, live func(order.Order) order.Change) {
 		c := register(t, orderNo, start.Add(time.Duration(minute)*time.Minute))
@@ -124,6 +127,7 @@ func testFilters(t *testing.T, s engine.Store) {
 // testPages lists orders that were registered in the same millisecond, while more come
 // in at both ends.
 func testPages(t *testing.T, s engine.Store) {
+	t.Helper()
 	var want []string
 	for i := range 10 {
 		at := start.Add(time.Duration(i/4) * time.Millisecond)
@@ -152,6 +156,7 @@ func testPages(t *testing.T, s engine.Store) {
 }
 
 func testForeignCursor(t *testing.T, s engine.Store) {
+	t.Helper()
 	for i := range 4 {
 		created(t, s, numbered(i))
 	}

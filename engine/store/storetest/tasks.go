@@ -11,6 +11,7 @@ import (
 )
 
 func testClaimOrder(t *testing.T, s engine.Store) {
+	t.Helper()
 	commit(t, s, put(task("third", 3*time.Second), task("first", time.Second), task("late", time.Hour), task("second", 2*time.Second)))
 	got := claim(t, s, time.Minute, 7, 2)
 	equal(t, "first two", orderNos(got), []string{"first", "second"})
@@ -22,6 +23,7 @@ func testClaimOrder(t *testing.T, s engine.Store) {
 }
 
 func testLeaseEnds(t *testing.T, s engine.Store) {
+	t.Helper()
 	again := task("A1", 0)
 	again.Tries = 3
 	commit(t, s, put(again))
@@ -38,6 +40,7 @@ func testLeaseEnds(t *testing.T, s engine.Store) {
 }
 
 func testBornLeased(t *testing.T, s engine.Store) {
+	t.Helper()
 	born := task("A1", 0)
 	born.Token, born.LeaseUntil = 5, start.Add(time.Minute)
 	commit(t, s, put(born))
@@ -49,6 +52,7 @@ func testBornLeased(t *testing.T, s engine.Store) {
 }
 
 func testTaskReplaced(t *testing.T, s engine.Store) {
+	t.Helper()
 	other := task("A1", 0)
 	other.Target = "alipay"
 	commit(t, s, put(task("A1", 0), other))
@@ -64,6 +68,7 @@ func testTaskReplaced(t *testing.T, s engine.Store) {
 }
 
 func testClaimersShare(t *testing.T, s engine.Store) {
+	t.Helper()
 	const n, claimers = 200, 8
 	var tasks []engine.Task
 	for i := range n {
@@ -100,6 +105,7 @@ func testClaimersShare(t *testing.T, s engine.Store) {
 }
 
 func testFence(t *testing.T, s engine.Store) {
+	t.Helper()
 	o := created(t, s, "A1")
 	commit(t, s, put(task("A1", 0)))
 	claim(t, s, 0, 7, 1)
@@ -115,6 +121,7 @@ func testFence(t *testing.T, s engine.Store) {
 }
 
 func testFencedReschedule(t *testing.T, s engine.Store) {
+	t.Helper()
 	o := created(t, s, "A1")
 	commit(t, s, put(task("A1", 0)))
 	claim(t, s, 0, 7, 1)
