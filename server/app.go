@@ -69,7 +69,7 @@ func build(ctx context.Context, cfg config.Config, log logrus.FieldLogger) (_ *a
 	if err != nil {
 		return nil, fmt.Errorf("token secrets: %w", err)
 	}
-	live := &stream{log: log}
+	live := &stream{support: cfg.Brand.SupportURL, log: log}
 	if err := a.buildHub(live, tokens); err != nil {
 		return nil, err
 	}

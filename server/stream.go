@@ -13,6 +13,7 @@ import (
 	"anxin/engine/order"
 	"anxin/hub"
 	"anxin/server/auth"
+	"anxin/server/httpapi"
 )
 
 // orderTopic is the prefix of the topics that the engine is the truth behind.
@@ -21,9 +22,10 @@ const orderTopic = auth.TopicOrder + ":"
 // stream is where engine meets hub: committed orders become states of topics, and
 // watched topics are read from the engine's store.
 type stream struct {
-	orders orders
-	hub    publisher
-	log    logrus.FieldLogger
+	orders  orders
+	hub     publisher
+	support string // link for orders that name none
+	log     logrus.FieldLogger
 }
 
 // orders is what the stream reads of the engine.
@@ -49,7 +51,7 @@ func (s *stream) Committed(o order.Order, events []order.Event) {
 		}
 	}
 	if m.Event != "" {
-		data, err := json.Marshal(o.Progress())
+		data, err := json.Marshal(httpapi.Progress(o, s.support))
 		if err != nil {
 			s.log.WithError(err).WithField("order_no", o.OrderNo).Error("encode progress")
 			return // the sweep will find the new seq and try again
@@ -72,7 +74,7 @@ func (s *stream) Snapshot(ctx context.Context, topic string) (hub.Message, error
 	if err != nil {
 		return hub.Message{}, fmt.Errorf("read order: %w", err)
 	}
-	data, err := json.Marshal(o.Progress())
+	data, err := json.Marshal(httpapi.Progress(o, s.support))
 	if err != nil {
 		return hub.Message{}, fmt.Errorf("encode progress: %w", err)
 	}
