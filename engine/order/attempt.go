@@ -110,7 +110,7 @@ func (o Order) Answered(a Answer, next, now Time) Change {
 		facts.QueryFailures = 0
 	}
 	if o.awaits(WorkQuery) {
-		c.Order.Attempting = false
+		c.Order.endAttempts() // a promise that was kept or given up is not shown on
 	}
 	if a.Evidence != nil {
 		c = c.Then(c.Order.Apply(*a.Evidence, now))

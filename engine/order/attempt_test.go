@@ -7,9 +7,9 @@ import (
 	"anxin/engine/order"
 )
 
-func received(t testing.TB) order.Order {
-	t.Helper()
-	return inState(t, claimed(t), order.FromQuery, order.Succeeded)
+func received(tb testing.TB) order.Order {
+	tb.Helper()
+	return inState(tb, claimed(tb), order.FromQuery, order.Succeeded)
 }
 
 func TestAttemptsAreNumberedOnlyWhileTheResultHangsOnThem(t *testing.T) {

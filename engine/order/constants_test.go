@@ -12,11 +12,11 @@ import (
 
 // constants returns every string constant that the package declares of a type, so that
 // a new one without an expectation in the tests makes them fail.
-func constants[T ~string](t testing.TB, typeName string) []T {
-	t.Helper()
+func constants[T ~string](tb testing.TB, typeName string) []T {
+	tb.Helper()
 	files, err := filepath.Glob("*.go")
 	if err != nil {
-		t.Fatalf("list the package: %v", err)
+		tb.Fatalf("list the package: %v", err)
 	}
 	var values []T
 	for _, name := range files {
@@ -25,7 +25,7 @@ func constants[T ~string](t testing.TB, typeName string) []T {
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		if err != nil {
-			t.Fatalf("parse %s: %v", name, err)
+			tb.Fatalf("parse %s: %v", name, err)
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			spec, ok := n.(*ast.ValueSpec)
@@ -39,7 +39,7 @@ func constants[T ~string](t testing.TB, typeName string) []T {
 				if literal, ok := value.(*ast.BasicLit); ok && literal.Kind == token.STRING {
 					s, err := strconv.Unquote(literal.Value)
 					if err != nil {
-						t.Fatalf("%s: %v", literal.Value, err)
+						tb.Fatalf("%s: %v", literal.Value, err)
 					}
 					values = append(values, T(s))
 				}
@@ -48,7 +48,7 @@ func constants[T ~string](t testing.TB, typeName string) []T {
 		})
 	}
 	if len(values) < 2 {
-		t.Fatalf("found %d constants of type %s", len(values), typeName)
+		tb.Fatalf("found %d constants of type %s", len(values), typeName)
 	}
 	return values
 }

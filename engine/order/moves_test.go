@@ -101,13 +101,13 @@ func wholeRefund(source order.Source, claims order.Claimed) order.Evidence {
 }
 
 // inState brings a claimed order to a payment by evidence of a source.
-func inState(t testing.TB, o order.Order, source order.Source, to order.Payment) order.Order {
-	t.Helper()
+func inState(tb testing.TB, o order.Order, source order.Source, to order.Payment) order.Order {
+	tb.Helper()
 	if to != order.Pending {
 		o = o.Apply(wholeRefund(source, order.Claimed(to)), after(2*time.Second)).Order
 	}
 	if o.Payment != to {
-		t.Fatalf("the order is %s, want %s", o.Payment, to)
+		tb.Fatalf("the order is %s, want %s", o.Payment, to)
 	}
 	return o
 }

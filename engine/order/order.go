@@ -159,11 +159,11 @@ func (r Registration) Validate() error {
 		return &FieldError{"order_no", "must match [A-Za-z0-9_-]{1,64}"}
 	case r.Mode != Managed && r.Mode != Pushed:
 		return &FieldError{"mode", "must be managed or pushed"}
-	case len(r.Channel) > MaxChannel || !printable(r.Channel):
+	case len(r.Channel) > MaxChannel || !legible(r.Channel):
 		return &FieldError{"channel", fmt.Sprintf("must be at most %d printable bytes", MaxChannel)}
-	case r.Payer.ID == "" || len(r.Payer.ID) > MaxPayerID || !printable(r.Payer.ID):
+	case r.Payer.ID == "" || len(r.Payer.ID) > MaxPayerID || !legible(r.Payer.ID):
 		return &FieldError{"payer.id", fmt.Sprintf("must be 1 to %d printable bytes", MaxPayerID)}
-	case strings.TrimSpace(r.Subject) == "" || utf8.RuneCountInString(r.Subject) > MaxSubject || !printable(r.Subject):
+	case strings.TrimSpace(r.Subject) == "" || utf8.RuneCountInString(r.Subject) > MaxSubject || !legible(r.Subject):
 		return &FieldError{"subject", fmt.Sprintf("must be 1 to %d characters without control characters", MaxSubject)}
 	}
 	if err := r.Amount.Validate(); err != nil {
@@ -180,7 +180,7 @@ func (p Payer) validateContact() error {
 	for _, f := range []struct{ field, value string }{
 		{"payer.locale", p.Locale}, {"payer.phone", p.Phone}, {"payer.email", p.Email},
 	} {
-		if len(f.value) > 254 || !printable(f.value) { // 254: the longest address that SMTP carries (RFC 5321)
+		if len(f.value) > 254 || !legible(f.value) { // 254: the longest address that SMTP carries (RFC 5321)
 			return &FieldError{f.field, "must be at most 254 printable bytes"}
 		}
 	}
@@ -188,14 +188,14 @@ func (p Payer) validateContact() error {
 		return &FieldError{"payer.push", fmt.Sprintf("must have at most %d entries", MaxPushes)}
 	}
 	for _, address := range p.Push {
-		if address == "" || len(address) > MaxPushSize || !printable(address) {
+		if address == "" || len(address) > MaxPushSize || !legible(address) {
 			return &FieldError{"payer.push", fmt.Sprintf("each entry must be 1 to %d printable bytes", MaxPushSize)}
 		}
 	}
 	return nil
 }
 
-func printable(s string) bool {
+func legible(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 

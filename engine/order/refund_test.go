@@ -28,8 +28,10 @@ func TestRefundsAddUpInAnyOrderOfArrival(t *testing.T) {
 	const paid = order.Succeeded
 	for name, story := range map[string][]told{
 		"two halves, accepted then credited": {
-			{accepted, "R1", 4400, paid, nil}, {accepted, "R2", 4400, order.Refunding, nil},
-			{credited, "R1", 4400, order.Refunding, nil}, {credited, "R2", 4400, order.Refunded, nil},
+			{accepted, "R1", 4400, paid, nil},
+			{accepted, "R2", 4400, order.Refunding, nil},
+			{credited, "R1", 4400, order.Refunding, nil},
+			{credited, "R2", 4400, order.Refunded, nil},
 		},
 		"credited before accepted":         {{credited, "R1", 8800, order.Refunded, nil}, {accepted, "R1", 8800, order.Refunded, nil}},
 		"partial credited before accepted": {{credited, "R1", 100, paid, nil}, {accepted, "R1", 100, paid, nil}},

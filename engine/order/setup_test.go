@@ -34,18 +34,18 @@ func registration() order.Registration {
 }
 
 // register returns a new order; edits change what is registered.
-func register(t testing.TB, edits ...func(*order.Registration)) order.Order {
-	t.Helper()
+func register(tb testing.TB, edits ...func(*order.Registration)) order.Order {
+	tb.Helper()
 	r := registration()
 	for _, edit := range edits {
 		edit(&r)
 	}
 	c, err := order.Register(r, t0)
 	if err != nil {
-		t.Fatalf("register: %v", err)
+		tb.Fatalf("register: %v", err)
 	}
 	if c.Order.Seq != 1 || len(c.Events) != 1 || c.Events[0].Type != order.EventRegistered {
-		t.Fatalf("registration is not seq 1 with one event: %+v", c)
+		tb.Fatalf("registration is not seq 1 with one event: %+v", c)
 	}
 	return c.Order
 }
@@ -53,9 +53,9 @@ func register(t testing.TB, edits ...func(*order.Registration)) order.Order {
 func pushed(r *order.Registration)    { r.Mode, r.Merchant, r.Deliver = order.Pushed, "", false }
 func noDeliver(r *order.Registration) { r.Deliver = false }
 
-func claimed(t testing.TB, edits ...func(*order.Registration)) order.Order {
-	t.Helper()
-	return do(t, register(t, edits...), func(o order.Order) order.Change { return o.Claim(after(time.Second), wait) }, order.EventClaimed)
+func claimed(tb testing.TB, edits ...func(*order.Registration)) order.Order {
+	tb.Helper()
+	return do(tb, register(tb, edits...), func(o order.Order) order.Change { return o.Claim(after(time.Second), wait) }, order.EventClaimed)
 }
 
 // evidence states a claim about the whole payment of registration().
@@ -73,24 +73,24 @@ func refundEvidence(claims order.Claimed, id string, minor int64) order.Evidence
 
 // do runs one method, checks what holds for every change, and that it told exactly
 // these events.
-func do(t testing.TB, o order.Order, f func(order.Order) order.Change, events ...order.EventType) order.Order {
-	t.Helper()
+func do(tb testing.TB, o order.Order, f func(order.Order) order.Change, events ...order.EventType) order.Order {
+	tb.Helper()
 	snapshot := deepCopy(o)
 	c := f(o)
 	if !reflect.DeepEqual(o, snapshot) {
-		t.Fatalf("the receiver was changed:\n before %+v\n after  %+v", snapshot, o)
+		tb.Fatalf("the receiver was changed:\n before %+v\n after  %+v", snapshot, o)
 	}
-	checkChange(t, o, c)
+	checkChange(tb, o, c)
 	if got := eventTypes(c); !slices.Equal(got, events) {
-		t.Fatalf("events %v, want %v", got, events)
+		tb.Fatalf("events %v, want %v", got, events)
 	}
 	return c.Order
 }
 
 // apply is do with evidence, a minute after registration.
-func apply(t testing.TB, o order.Order, ev order.Evidence, events ...order.EventType) order.Order {
-	t.Helper()
-	return do(t, o, func(o order.Order) order.Change { return o.Apply(ev, after(time.Minute)) }, events...)
+func apply(tb testing.TB, o order.Order, ev order.Evidence, events ...order.EventType) order.Order {
+	tb.Helper()
+	return do(tb, o, func(o order.Order) order.Change { return o.Apply(ev, after(time.Minute)) }, events...)
 }
 
 func deepCopy(o order.Order) order.Order {
@@ -115,65 +115,65 @@ func openKinds(o order.Order) []order.CaseKind {
 }
 
 // checkChange holds what is true of every change of every order.
-func checkChange(t testing.TB, before order.Order, c order.Change) {
-	t.Helper()
+func checkChange(tb testing.TB, before order.Order, c order.Change) {
+	tb.Helper()
 	o := c.Order
 	if !c.Changed() {
 		if !reflect.DeepEqual(o, before) {
-			t.Fatalf("no event, yet the order changed:\n before %+v\n after  %+v", before, o)
+			tb.Fatalf("no event, yet the order changed:\n before %+v\n after  %+v", before, o)
 		}
 		return
 	}
 	for i, e := range c.Events {
 		if e.Seq != before.Seq+int64(i)+1 || e.OrderNo != o.OrderNo {
-			t.Fatalf("event %d is %s/%d after seq %d", i, e.OrderNo, e.Seq, before.Seq)
+			tb.Fatalf("event %d is %s/%d after seq %d", i, e.OrderNo, e.Seq, before.Seq)
 		}
 	}
 	last := c.Events[len(c.Events)-1]
 	if last.Seq != o.Seq || last.Status != o.Status() || last.Stage != o.Stage || last.At != o.UpdatedAt ||
 		last.Attempt != o.Attempt || last.NextAttemptAt != o.NextAttemptAt || last.Detail.Payment != o.Payment {
-		t.Fatalf("the last event does not tell the order:\n event %+v\n order %+v", last, o)
+		tb.Fatalf("the last event does not tell the order:\n event %+v\n order %+v", last, o)
 	}
 	if o.UpdatedAt < before.UpdatedAt || o.Attempt < before.Attempt || len(o.Cases) < len(before.Cases) || len(o.Refunds) < len(before.Refunds) {
-		t.Fatalf("the order went back:\n before %+v\n after  %+v", before, o)
+		tb.Fatalf("the order went back:\n before %+v\n after  %+v", before, o)
 	}
-	checkOrder(t, o)
+	checkOrder(tb, o)
 }
 
 // checkOrder holds what is true of every order at any time.
-func checkOrder(t testing.TB, o order.Order) {
-	t.Helper()
+func checkOrder(tb testing.TB, o order.Order) {
+	tb.Helper()
 	final := o.Status().Final()
 	switch {
 	case final && (o.Attempting || o.NextAttemptAt != 0):
-		t.Fatalf("%s, yet attempts go on", o.Status())
+		tb.Fatalf("%s, yet attempts go on", o.Status())
 	case final != (o.Stage == order.Resolved), final != (o.ResolvedAt != 0):
-		t.Fatalf("status %s with stage %s, resolved at %d", o.Status(), o.Stage, o.ResolvedAt)
+		tb.Fatalf("status %s with stage %s, resolved at %d", o.Status(), o.Stage, o.ResolvedAt)
 	case o.Attempting && o.NextAttemptAt != 0:
-		t.Fatal("attempting and promised at once")
+		tb.Fatal("attempting and promised at once")
 	case o.SettledSeq > o.Seq, (o.SettledSeq == 0) != (o.Payment == order.Pending):
-		t.Fatalf("%s settled at seq %d of %d", o.Payment, o.SettledSeq, o.Seq)
+		tb.Fatalf("%s settled at seq %d of %d", o.Payment, o.SettledSeq, o.Seq)
 	case o.Fulfilment == order.FulfilmentDone && o.Payment == order.Pending:
-		t.Fatal("fulfilled without a result")
+		tb.Fatal("fulfilled without a result")
 	}
-	checkRefunds(t, o)
-	checkProgress(t, o)
+	checkRefunds(tb, o)
+	checkProgress(tb, o)
 	kinds := openKinds(o)
 	slices.Sort(kinds)
 	if len(slices.Compact(slices.Clone(kinds))) != len(kinds) {
-		t.Fatalf("several open cases of one kind: %v", kinds)
+		tb.Fatalf("several open cases of one kind: %v", kinds)
 	}
 }
 
-func checkRefunds(t testing.TB, o order.Order) {
-	t.Helper()
+func checkRefunds(tb testing.TB, o order.Order) {
+	tb.Helper()
 	var accepted, credited int64
 	for _, r := range o.Refunds {
 		if r.FailedAt != 0 && r.CreditedAt == 0 {
 			continue
 		}
 		if r.FailedAt != 0 || r.Minor < 1 {
-			t.Fatalf("refund %+v is both credited and failed, or of nothing", r)
+			tb.Fatalf("refund %+v is both credited and failed, or of nothing", r)
 		}
 		accepted += r.Minor
 		if r.CreditedAt != 0 {
@@ -181,41 +181,41 @@ func checkRefunds(t testing.TB, o order.Order) {
 		}
 	}
 	if accepted > o.Amount.Minor {
-		t.Fatalf("refunds of %d exceed the %d paid", accepted, o.Amount.Minor)
+		tb.Fatalf("refunds of %d exceed the %d paid", accepted, o.Amount.Minor)
 	}
 	paid := o.Payment == order.Succeeded || o.Payment == order.Refunding || o.Payment == order.Refunded
 	switch {
 	case !paid && len(o.Refunds) != 0:
-		t.Fatalf("refunds of a payment that is %s", o.Payment)
+		tb.Fatalf("refunds of a payment that is %s", o.Payment)
 	case (o.Payment == order.Refunded) != (credited == o.Amount.Minor):
-		t.Fatalf("%s with %d of %d credited", o.Payment, credited, o.Amount.Minor)
+		tb.Fatalf("%s with %d of %d credited", o.Payment, credited, o.Amount.Minor)
 	case (o.Payment == order.Refunding) != (accepted == o.Amount.Minor && credited < accepted):
-		t.Fatalf("%s with %d accepted and %d credited of %d", o.Payment, accepted, credited, o.Amount.Minor)
+		tb.Fatalf("%s with %d accepted and %d credited of %d", o.Payment, accepted, credited, o.Amount.Minor)
 	}
 }
 
-func checkProgress(t testing.TB, o order.Order) {
-	t.Helper()
+func checkProgress(tb testing.TB, o order.Order) {
+	tb.Helper()
 	p := o.Progress()
 	raw, err := json.Marshal(p)
 	if err != nil {
-		t.Fatalf("marshal progress: %v", err)
+		tb.Fatalf("marshal progress: %v", err)
 	}
 	for _, secret := range secrets {
 		if strings.Contains(string(raw), secret) {
-			t.Fatalf("progress tells the payer's contact: %s", raw)
+			tb.Fatalf("progress tells the payer's contact: %s", raw)
 		}
 	}
 	paid := o.Payment == order.Succeeded || o.Payment == order.Refunding
 	unknown := o.Payment == order.Pending && o.ClaimedAt != 0
 	switch {
 	case (paid || unknown) && !p.DoNotPayAgain:
-		t.Fatalf("a second payment could charge twice: %s", raw)
+		tb.Fatalf("a second payment could charge twice: %s", raw)
 	case p.DoNotPayAgain && p.Links.Repay != nil:
-		t.Fatalf("repay link beside do_not_pay_again: %s", raw)
+		tb.Fatalf("repay link beside do_not_pay_again: %s", raw)
 	case p.Status.Final() != (p.Result != nil):
-		t.Fatalf("result and status contradict: %s", raw)
+		tb.Fatalf("result and status contradict: %s", raw)
 	case p.Status != order.StatusConfirming && p.Expected != nil:
-		t.Fatalf("nothing is expected any more: %s", raw)
+		tb.Fatalf("nothing is expected any more: %s", raw)
 	}
 }

@@ -69,8 +69,8 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return fmt.Errorf("time is not a JSON string")
 	}
-	var parsed time.Time
-	if err := parsed.UnmarshalText([]byte(s)); err != nil { // unlike time.Parse, strict
+	parsed, err := time.Parse(time.RFC3339, s)
+	if err != nil {
 		return fmt.Errorf("time %q is not RFC 3339", clip(s, 40))
 	}
 	if y := parsed.UTC().Year(); y > 9999 || At(parsed) <= 0 {
