@@ -16,6 +16,9 @@ const (
 	defaultLate         = 5 * time.Minute
 )
 
+// maxPause bounds how long a channel may put queries off by its Retry-After.
+const maxPause = time.Hour
+
 func (e *Engine) policyOf(o order.Order) channel.Policy {
 	if ch, ok := e.deps.Channels[o.Channel]; ok && o.Mode == order.Managed {
 		return ch.Policy()
@@ -46,12 +49,12 @@ func (e *Engine) nextQuery(o order.Order, now order.Time) order.Time {
 	case o.ClaimedAt != 0:
 		return nextByAge(e.scheduleOf(o), o.ClaimedAt, now)
 	}
-	next := nextByAge(unclaimedSchedule, o.CreatedAt, now)
-	if o.ExpiresAt > now && (next == 0 || o.ExpiresAt < next) {
-		return o.ExpiresAt
+	if o.ExpiresAt != 0 && o.ExpiresAt <= now { // asking or closing failed when it expired
+		return nextByAge(unclaimedSchedule, o.ExpiresAt, now)
 	}
-	if o.ExpiresAt != 0 && o.ExpiresAt <= now {
-		return 0
+	next := nextByAge(unclaimedSchedule, o.CreatedAt, now)
+	if o.ExpiresAt != 0 && (next == 0 || o.ExpiresAt < next) {
+		return o.ExpiresAt
 	}
 	return next
 }
@@ -62,7 +65,7 @@ func (e *Engine) runQuery(ctx context.Context, t Task) {
 	asks := false
 	o, err := e.decide(ctx, t.OrderNo, func(o order.Order, now order.Time) (decision, error) {
 		d := decision{with: Commit{Fence: fence}}
-		if asks = !settled(o) && e.queries(o); !asks {
+		if asks = !settled(o); !asks {
 			d.with.dropTask(t.TaskKey)
 			d.Change = order.Change{Order: o}
 			return d, nil
@@ -86,13 +89,13 @@ func (e *Engine) runQuery(ctx context.Context, t Task) {
 
 // answered decides what follows from an answer: the result, the next promise, or,
 // when none is left, a case. It never ends in "failed" for want of an answer.
-func (e *Engine) answered(o order.Order, t Task, a order.Answer, now order.Time) decision {
+func (e *Engine) answered(o order.Order, t Task, a reply, now order.Time) decision {
 	d := decision{with: Commit{Fence: &Fence{t.TaskKey, t.Token}}}
 	next := order.Time(0)
 	if a.Outcome != order.QueryRefused {
-		next = e.nextQuery(o, now)
+		next = a.notBefore(e.nextQuery(o, now), now)
 	}
-	d.Change = o.Answered(a, next, now)
+	d.Change = o.Answered(a.Answer, next, now)
 	after := d.Order
 	switch {
 	case settled(after):
@@ -101,7 +104,7 @@ func (e *Engine) answered(o order.Order, t Task, a order.Answer, now order.Time)
 		next = e.nextQuery(after, now)
 	case a.Outcome == order.QueryRefused:
 		d.Change = d.Change.Then(after.OpenCase(order.CaseQueryRefused, now, order.Detail{Code: a.Code}))
-	case next == 0 && (after.ClaimedAt != 0 || len(after.OpenRefunds()) > 0):
+	case next == 0 && !abandoned(after, a):
 		d.Change = d.Change.Then(after.OpenCase(order.CaseQueryExhausted, now, order.Detail{}))
 	}
 	if next == 0 {
@@ -112,21 +115,48 @@ func (e *Engine) answered(o order.Order, t Task, a order.Answer, now order.Time)
 	return d
 }
 
+// abandoned reports whether an order needs nobody's attention when the queries about it
+// run out: no payer claimed it, and the channel knows of no payment.
+func abandoned(o order.Order, a reply) bool {
+	return o.ClaimedAt == 0 && len(o.OpenRefunds()) == 0 && a.unpaid()
+}
+
+// reply is what asking came to, with what the channel asked for besides.
+type reply struct {
+	order.Answer
+	retryAfter time.Duration
+}
+
+func (a reply) unpaid() bool {
+	return a.Outcome == order.QueryUnpaid || a.Outcome == order.QueryUnknown
+}
+
+// notBefore moves a planned query to where the channel wants it at the earliest.
+func (a reply) notBefore(next, now order.Time) order.Time {
+	if next == 0 {
+		return 0
+	}
+	return max(next, now.Add(min(a.retryAfter, maxPause)))
+}
+
 // ask queries the channel once. An order that expired unclaimed is closed at the
 // channel first, so that the answer is final; close may find it paid.
-func (e *Engine) ask(ctx context.Context, o order.Order) order.Answer {
+func (e *Engine) ask(ctx context.Context, o order.Order) reply {
 	a := e.query(ctx, o)
-	unpaid := a.Outcome == order.QueryUnpaid || a.Outcome == order.QueryUnknown
-	if o.ClaimedAt != 0 || o.ExpiresAt == 0 || now() < o.ExpiresAt || !unpaid || o.Payment != order.Pending {
+	if o.ClaimedAt != 0 || o.ExpiresAt == 0 || now() < o.ExpiresAt || !a.unpaid() || o.Payment != order.Pending {
 		return a
 	}
-	ctx, cancel := context.WithTimeout(ctx, orDefault(e.policyOf(o).QueryTimeout, defaultQueryTimeout))
-	err := e.deps.Channels[o.Channel].Close(ctx, queryOf(o))
+	closing, cancel := context.WithTimeout(ctx, e.timeoutOf(o))
+	err := e.deps.Channels[o.Channel].Close(closing, queryOf(o))
 	cancel()
 	if err != nil && !errors.Is(err, channel.ErrAlreadyPaid) {
 		return a
 	}
 	return e.query(ctx, o)
+}
+
+func (e *Engine) timeoutOf(o order.Order) time.Duration {
+	return min(orDefault(e.policyOf(o).QueryTimeout, defaultQueryTimeout), maxCall)
 }
 
 func queryOf(o order.Order) channel.Query {
@@ -137,24 +167,28 @@ func queryOf(o order.Order) channel.Query {
 	return q
 }
 
-func (e *Engine) query(ctx context.Context, o order.Order) order.Answer {
+func (e *Engine) query(ctx context.Context, o order.Order) reply {
+	ch, ok := e.deps.Channels[o.Channel]
+	if !ok { // taken out of the configuration: a person must know
+		return reply{Answer: order.Answer{Outcome: order.QueryRefused, Code: "no_channel"}}
+	}
 	e.counts.queries.Add(1)
-	ctx, cancel := context.WithTimeout(ctx, orDefault(e.policyOf(o).QueryTimeout, defaultQueryTimeout))
+	ctx, cancel := context.WithTimeout(ctx, e.timeoutOf(o))
 	defer cancel()
-	evidence, err := e.deps.Channels[o.Channel].Query(ctx, queryOf(o))
+	evidence, err := ch.Query(ctx, queryOf(o))
 	if err == nil {
 		evidence.Source = order.FromQuery
-		return order.Answer{Outcome: evidence.Claims.Outcome(), Evidence: &evidence}
+		return reply{Answer: order.Answer{Outcome: evidence.Claims.Outcome(), Evidence: &evidence}}
 	}
 	e.counts.queryFailures.Add(1)
 	var failed *channel.QueryError
-	if !errors.As(err, &failed) {
-		return order.Answer{Outcome: order.QueryUnreachable, Code: "error"}
+	switch {
+	case !errors.As(err, &failed):
+		return reply{Answer: order.Answer{Outcome: order.QueryUnreachable, Code: "error"}}
+	case failed.Permanent:
+		return reply{Answer: order.Answer{Outcome: order.QueryRefused, Code: failed.Code}}
 	}
-	if failed.Permanent {
-		return order.Answer{Outcome: order.QueryRefused, Code: failed.Code}
-	}
-	return order.Answer{Outcome: failed.Outcome, Code: failed.Code}
+	return reply{order.Answer{Outcome: failed.Outcome, Code: failed.Code}, failed.RetryAfter}
 }
 
 // CheckNow brings the next attempt forward to now: the query while the payment is
@@ -164,25 +198,36 @@ func (e *Engine) query(ctx context.Context, o order.Order) order.Answer {
 func (e *Engine) CheckNow(ctx context.Context, orderNo string) (order.Order, error) {
 	return e.decide(ctx, orderNo, func(o order.Order, now order.Time) (decision, error) {
 		task, work, ok := e.recovering(o)
-		if !ok || o.Attempting || (o.NextAttemptAt != 0 && o.NextAttemptAt <= now.Add(minGap)) {
+		if !ok || e.imminent(o, task.TaskKey, now.Add(minGap)) {
 			return decision{Change: order.Change{Order: o}}, nil
 		}
-		if again := o.Facts.QueryAt.Add(e.cfg.CheckGap); o.Facts.QueryAt != 0 && now < again {
+		last := o.Facts.QueryAt
+		if work == order.WorkDeliver {
+			last = o.UpdatedAt // nothing but failed deliveries happens to such an order
+		}
+		if again := last.Add(e.cfg.CheckGap); last != 0 && now < again {
 			return decision{}, &TooSoonError{RetryAfter: again.Sub(now)}
 		}
-		var with Commit
-		with.addTask(task, now)
-		return decision{Change: o.ScheduleAttempt(work, now, now), with: with}, nil
+		task.DueAt = now
+		return decision{Change: o.ScheduleAttempt(work, now, now), with: Commit{Tasks: []TaskWrite{{Task: task}}}}, nil
 	})
 }
 
-// recovering names the task that moves the order on.
-func (e *Engine) recovering(o order.Order) (TaskKey, order.Work, bool) {
+// imminent reports whether the task runs now or will have begun by then. The order
+// tells it of attempts that the payer is shown, on whatever node; the runner, of all
+// others on this one.
+func (e *Engine) imminent(o order.Order, key TaskKey, by order.Time) bool {
+	return o.Attempting || (o.NextAttemptAt != 0 && o.NextAttemptAt <= by) || e.runner.runsBy(key, by)
+}
+
+// recovering returns the task that moves the order on. A first delivery is not
+// recovery: it is under way since the commit that made it due.
+func (e *Engine) recovering(o order.Order) (Task, order.Work, bool) {
 	switch {
 	case !settled(o) && e.queries(o):
-		return queryTask(o), order.WorkQuery, true
-	case o.Payment == order.Succeeded && o.Fulfilment == order.FulfilmentPending:
-		return deliverTask(o), order.WorkDeliver, true
+		return Task{TaskKey: queryTask(o)}, order.WorkQuery, true
+	case o.Payment == order.Succeeded && o.Fulfilment == order.FulfilmentPending && o.Facts.DeliveryFailures > 0:
+		return Task{TaskKey: deliverTask(o), Tries: o.Facts.DeliveryFailures}, order.WorkDeliver, true
 	}
-	return TaskKey{}, "", false
+	return Task{}, "", false
 }

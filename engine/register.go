@@ -76,7 +76,7 @@ func (e *Engine) Claim(ctx context.Context, orderNo string) (order.Order, error)
 		}
 		var with Commit
 		if e.queries(o) && o.Payment == order.Pending {
-			next := nextByAge(e.scheduleOf(o), now, now)
+			next := max(nextByAge(e.scheduleOf(o), now, now), now.Add(minGap))
 			change = change.Then(change.Order.ScheduleAttempt(order.WorkQuery, next, now))
 			with.addTask(queryTask(o), next)
 		}
