@@ -142,9 +142,16 @@ func (e *Engine) oweWebhooks(c *Commit, change order.Change) {
 			Body: webhookBody(o, ev, kind), CreatedAt: ev.At,
 		})
 	}
-	if len(c.Webhooks) > 0 {
+	if len(c.Webhooks) > 0 && !redelivers(o) {
 		c.addTask(deliverTask(o), o.UpdatedAt)
 	}
+}
+
+// redelivers reports whether a delivery to the backend failed and is planned again. It
+// keeps its time, which was shown or asked for by the backend, and then takes newer
+// webhooks along.
+func redelivers(o order.Order) bool {
+	return o.Facts.DeliveryFailures > 0 && o.Facts.DeliveryFailures <= len(deliverySchedule)
 }
 
 // webhookType names what a backend is told of an event, "" for nothing. In pushed mode

@@ -7,56 +7,56 @@ import (
 	"anxin/engine/order"
 )
 
-// runDeliver sends the webhooks that an order owes its backend, oldest first, until
-// none is left or one is refused. A later result never overtakes an earlier one.
+// runDeliver sends the oldest webhook that an order owes its backend. The next is a run
+// of its own, after this one was accepted: a later result never overtakes an earlier
+// one, and each has the whole lease for itself.
 func (e *Engine) runDeliver(ctx context.Context, t Task) {
-	for ctx.Err() == nil {
-		w, err := e.deps.Store.NextWebhook(ctx, t.OrderNo)
-		if errors.Is(err, ErrNotFound) {
-			done := Commit{Fence: &Fence{t.TaskKey, t.Token}}
-			done.dropTask(t.TaskKey)
-			err = e.commit(ctx, done)
-		}
-		if err != nil || w.ID == "" {
-			e.logTask(ctx, t, err)
-			return
-		}
-		delivered, err := e.deliver(ctx, t, w)
-		if err != nil || !delivered {
-			e.logTask(ctx, t, err)
-			return
-		}
-		t.Tries = 0
+	w, err := e.deps.Store.NextWebhook(ctx, t.OrderNo)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		done := Commit{Fence: &Fence{t.TaskKey, t.Token}}
+		done.dropTask(t.TaskKey)
+		err = e.commit(ctx, done)
+	case err == nil:
+		err = e.deliver(ctx, t, w)
 	}
+	e.logTask(ctx, t, err)
 }
 
 // deliver sends one webhook. The first try is ordinary handling; from the second on
 // the payer is shown that a numbered attempt runs.
-func (e *Engine) deliver(ctx context.Context, t Task, w Webhook) (bool, error) {
+func (e *Engine) deliver(ctx context.Context, t Task, w Webhook) error {
 	fence := &Fence{t.TaskKey, t.Token}
 	if t.Tries > 0 {
 		_, err := e.decide(ctx, t.OrderNo, func(o order.Order, now order.Time) (decision, error) {
 			return decision{Change: o.StartAttempt(order.WorkDeliver, now), with: Commit{Fence: fence}}, nil
 		})
 		if err != nil {
-			return false, err
+			return err
 		}
 	}
 	e.counts.deliveries.Add(1)
-	sendErr := e.deps.Sender.Send(ctx, t.Target, w)
+	sendErr := e.send(ctx, t.Target, w)
 	if ctx.Err() != nil {
-		return false, nil // shutting down: sent again with the same webhook-id
+		return nil // shutting down: sent again with the same webhook-id
 	}
 	if sendErr != nil {
 		e.counts.deliveryFailures.Add(1)
-		return false, e.undelivered(ctx, t, sendErr)
+		return e.undelivered(ctx, t, sendErr)
 	}
 	_, err := e.decide(ctx, t.OrderNo, func(o order.Order, now order.Time) (decision, error) {
 		return decision{Change: o.Delivered(w.Seq, now), with: Commit{
 			Fence: fence, Accepted: &WebhookOutcome{ID: w.ID, Accepted: true, At: now},
+			Tasks: []TaskWrite{{Task: Task{TaskKey: t.TaskKey, DueAt: now}}},
 		}}, nil
 	})
-	return err == nil, err
+	return err
+}
+
+func (e *Engine) send(ctx context.Context, backend string, w Webhook) error {
+	ctx, cancel := context.WithTimeout(ctx, maxCall)
+	defer cancel()
+	return e.deps.Sender.Send(ctx, backend, w)
 }
 
 // undelivered promises the next try, or opens a case when the schedule has run out;
