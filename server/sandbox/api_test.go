@@ -52,7 +52,7 @@ func TestBadPlansAreRefusedByName(t *testing.T) {
 			t.Errorf("%.120s: %d %s", test.content, response.StatusCode, raw)
 		}
 	}
-	if response, raw := w.do("GET", "/sandbox/v1/payments/A1", "", ""); response.StatusCode != 404 || !strings.Contains(raw, "payment_not_found") {
+	if response, raw := w.do("GET", "/sandbox/v1/payments/A1", "", ""); response.StatusCode != http.StatusNotFound || !strings.Contains(raw, "payment_not_found") {
 		t.Errorf("a refused plan left %d %s", response.StatusCode, raw)
 	}
 }
@@ -81,12 +81,12 @@ func TestPaymentIsShownAsItStands(t *testing.T) {
 	if err := json.Unmarshal([]byte(raw), &shown); err != nil {
 		t.Fatal(err)
 	}
-	if response.StatusCode != 200 || shown.OrderNo != "A1" || shown.State != "succeeded" || shown.Used.Queries != 1 || shown.Sent != 1 ||
+	if response.StatusCode != http.StatusOK || shown.OrderNo != "A1" || shown.State != "succeeded" || shown.Used.Queries != 1 || shown.Sent != 1 ||
 		len(shown.Callbacks) != 1 || !shown.Callbacks[0].Accepted || shown.Plan.Backend.Fail != 3 ||
 		time.Duration(shown.Plan.Refund.After) != 10*time.Minute || shown.Webhooks == nil {
 		t.Errorf("%d %s", response.StatusCode, raw)
 	}
-	if response, raw := w.do("POST", "/sandbox/v1/payments", "", `{"order_no":"A1","amount":{"minor":8800,"currency":"CNY"},"outcome":"succeeded"}`); response.StatusCode != 409 || !strings.Contains(raw, "payment_exists") {
+	if response, raw := w.do("POST", "/sandbox/v1/payments", "", `{"order_no":"A1","amount":{"minor":8800,"currency":"CNY"},"outcome":"succeeded"}`); response.StatusCode != http.StatusConflict || !strings.Contains(raw, "payment_exists") {
 		t.Errorf("the same number again: %d %s", response.StatusCode, raw)
 	}
 }
@@ -147,7 +147,7 @@ func TestBackendRefusesWhatItCannotTrust(t *testing.T) {
 		"unsigned": nil,
 		"forged":   {"webhook-id", "msg_1", "webhook-timestamp", strconv.FormatInt(now.Unix(), 10), "webhook-signature", "v1,AAAA"},
 	} {
-		if response, _ := w.do("POST", "/sandbox/backend/webhook", "application/json", content, header...); response.StatusCode != 401 {
+		if response, _ := w.do("POST", "/sandbox/backend/webhook", "application/json", content, header...); response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: %d", name, response.StatusCode)
 		}
 	}

@@ -14,8 +14,9 @@ import (
 )
 
 // hangFor is how long a simulated timeout holds an answer back: longer than the
-// adapter waits, and bounded, because the server cannot see that the client has gone.
-const hangFor = 6 * time.Second
+// adapter waits (3 s), and bounded, because the server cannot see that the client has
+// gone and a graceful stop waits for its requests.
+const hangFor = 4 * time.Second
 
 // question is a request to the gateway whose signature holds.
 type question struct {

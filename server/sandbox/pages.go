@@ -73,8 +73,8 @@ func loadPages(base *url.URL) (*pages, error) {
 
 // language picks the page's language: what was asked for, else what the browser likes.
 func (p *pages) language(asked, accepted string) string {
-	if slices.Contains(langs, asked) {
-		return asked
+	if i := slices.Index(langs, asked); i >= 0 {
+		return langs[i] // not asked itself, which is Fiber's memory
 	}
 	_, i := language.MatchStrings(p.matcher, strings.Clone(accepted))
 	return langs[i]

@@ -60,7 +60,7 @@ func TestShopRegistersWhatIsBought(t *testing.T) {
 	}
 	for _, link := range []string{got.Links.Detail, got.Links.Repay, got.Links.Support} {
 		path, ok := strings.CutPrefix(link, w.url)
-		if response, raw := w.do("GET", path, "", ""); !ok || response.StatusCode != 200 || !strings.Contains(raw, `lang="zh-CN"`) {
+		if response, raw := w.do("GET", path, "", ""); !ok || response.StatusCode != http.StatusOK || !strings.Contains(raw, `lang="zh-CN"`) {
 			t.Errorf("link %s: %d", link, response.StatusCode)
 		}
 	}
@@ -165,7 +165,7 @@ func TestPayersLinkIsShownToNobodyElse(t *testing.T) {
 	w := setup(t)
 	no := w.buy("tea", "fine")
 	for _, path := range []string{"/sandbox/v1/payments/", "/sandbox/orders/", "/sandbox/cashier/"} {
-		if response, raw := w.do("GET", path+no, "", ""); response.StatusCode != 200 || strings.Contains(raw, testToken) {
+		if response, raw := w.do("GET", path+no, "", ""); response.StatusCode != http.StatusOK || strings.Contains(raw, testToken) {
 			t.Errorf("%s: %d %s", path, response.StatusCode, raw)
 		}
 	}
@@ -180,13 +180,21 @@ func TestPagesInBothLanguages(t *testing.T) {
 		path   string
 		status int
 	}{
-		{"/sandbox", 200}, {"/sandbox?again=" + no, 200}, {"/sandbox?again=%3Cb%3E", 200}, {"/sandbox/cashier/" + no, 200},
-		{"/sandbox/orders/" + no, 200}, {"/sandbox/orders/SCRIPT", 200}, {"/sandbox/support", 200},
-		{"/sandbox/orders/NONE", 404}, {"/sandbox/cashier/NONE", 404}, {"/sandbox/cashier/SCRIPT", 404},
-		{"/sandbox/return/NONE", 404}, {"/sandbox/orders/%3Cb%3E", 404},
+		{"/sandbox", 200},
+		{"/sandbox?again=" + no, 200},
+		{"/sandbox?again=%3Cb%3E", 200},
+		{"/sandbox/cashier/" + no, 200},
+		{"/sandbox/orders/" + no, 200},
+		{"/sandbox/orders/SCRIPT", 200},
+		{"/sandbox/support", 200},
+		{"/sandbox/orders/NONE", 404},
+		{"/sandbox/cashier/NONE", 404},
+		{"/sandbox/cashier/SCRIPT", 404},
+		{"/sandbox/return/NONE", 404},
+		{"/sandbox/orders/%3Cb%3E", 404},
 	} {
 		for accept, want := range map[string]struct{ lang, notice string }{
-			"zh-TW;q=0.5,zh":   {"zh-CN", "模拟商店与支付"},
+			"zh-TW;q=0.5,zh":   {"zh-CN", "模拟商店与支付，"},
 			"en-GB,zh;q=0.1":   {"en", "No real money"},
 			"":                 {"en", "No real money"},
 			"not a language!;": {"en", "No real money"},

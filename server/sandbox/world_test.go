@@ -262,7 +262,7 @@ func (w *world) owed() []time.Duration {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	due := []time.Duration{}
 	for rows.Next() {
 		var at order.Time
@@ -293,7 +293,7 @@ func (w *world) do(method, path, contentType, content string, header ...string) 
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	raw, err := io.ReadAll(response.Body)
 	if err != nil {
 		w.t.Fatal(err)

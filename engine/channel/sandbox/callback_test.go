@@ -17,21 +17,21 @@ const testSecret = "the secret of the tests"
 
 var testNow = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 
-func setup(t testing.TB, gateway string) *Channel {
-	t.Helper()
+func setup(tb testing.TB, gateway string) *Channel {
+	tb.Helper()
 	c, err := New(Config{
 		Name: "sandbox", GatewayURL: gateway, Merchant: "shop-1", Secret: testSecret,
-		Client: &http.Client{Transport: transport(t)}, Clock: func() time.Time { return testNow },
+		Client: &http.Client{Transport: transport(tb)}, Clock: func() time.Time { return testNow },
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
 
-func transport(t testing.TB) *http.Transport {
+func transport(tb testing.TB) *http.Transport {
 	tr := &http.Transport{}
-	t.Cleanup(tr.CloseIdleConnections)
+	tb.Cleanup(tr.CloseIdleConnections)
 	return tr
 }
 
@@ -42,11 +42,11 @@ func paid() Payment {
 	}
 }
 
-func bodyOf(t testing.TB, p Payment) []byte {
-	t.Helper()
+func bodyOf(tb testing.TB, p Payment) []byte {
+	tb.Helper()
 	raw, err := json.Marshal(Notice{ID: "ntf_1", Payment: p})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return raw
 }
