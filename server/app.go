@@ -91,7 +91,7 @@ func (a *app) buildHub(live *stream, tokens *auth.Tokens) error {
 }
 
 // payerActs are the behaviours that a page may report.
-var payerActs = []string{"check_now", "support_opened", "repay_tapped", "left", "returned"} //nolint:gochecknoglobals // a list, never changed
+var payerActs = []string{"check_now", "support_opened", "repay_tapped", "left", "returned"}
 
 // bus joins the nodes: over Redis when it is configured, else there is one node.
 func (a *app) bus() (hub.Bus, error) {

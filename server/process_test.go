@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	http.DefaultClient.CloseIdleConnections()
-	os.RemoveAll(dir)
+	_ = os.RemoveAll(dir)
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -156,7 +157,7 @@ func freeAddress(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().String()
 }
 
@@ -222,9 +223,7 @@ func registration(orderNo string) object {
 func (p *process) pay(orderNo string, plan object) {
 	p.t.Helper()
 	payment := object{"order_no": orderNo, "amount": object{"minor": 8800, "currency": "CNY"}, "outcome": "succeeded"}
-	for k, v := range plan {
-		payment[k] = v
-	}
+	maps.Copy(payment, plan)
 	if status, answer := p.call(http.MethodPost, "/sandbox/v1/payments", payment); status != http.StatusCreated {
 		p.t.Fatalf("pay %s: %d %v", orderNo, status, answer)
 	}

@@ -24,7 +24,7 @@ func TestGracefulStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ws.Close()
+	defer func() { _ = ws.Close() }()
 	if err := ws.WriteJSON(object{"type": "subscribe", "topic": "order:S1", "token": token}); err != nil {
 		t.Fatal(err)
 	}

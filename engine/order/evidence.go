@@ -67,7 +67,6 @@ const (
 // refund of a failed or closed payment contradicts it (nothing was paid), so it is a
 // conflict and not ignored.
 //
-//nolint:gochecknoglobals // a table that nothing writes
 var moves = map[Payment]map[Claimed]move{
 	Pending: {
 		ClaimsSucceeded: become, ClaimsFailed: become, ClaimsClosed: become,
