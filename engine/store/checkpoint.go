@@ -64,6 +64,7 @@ func (c *checkpointer) run(ctx context.Context) {
 			if changed := c.writer.changed.Load(); changed-copied >= c.limits.copyEvery {
 				copied = changed
 				if c.copy(ctx) >= c.limits.closeAt {
+					c.copy(ctx) // what came in meanwhile, so that the writer has little left to copy
 					c.close(sqlCloseLog)
 				}
 			}
