@@ -31,23 +31,25 @@ type CloseInfo struct {
 	Meaning string `json:"meaning"`
 }
 
-var closeTable = []CloseInfo{
-	{CloseGoingAway, "going away", true, "The node stopped without a drain; connect again after a jittered delay."},
-	{CloseMalformed, "malformed frame", false, "The bytes are no valid WebSocket frames."},
-	{CloseTooBig, "frame too big", false, "A frame is longer than the limit of 4096 bytes."},
-	{CloseRestart, "going away, reconnect", true, "The node drains; connect again at once, the delays are already spread by the reconnect frame."},
-	{CloseSubscribeTimeout, "no subscription in time", true, "No topic was subscribed within 10 s of connecting."},
-	{CloseProtocol, "protocol violation", false, "Too many frames were refused with an error frame."},
-	{CloseSlow, "too slow", true, "The client took no bytes for the write timeout. The code rarely arrives, since the socket is full: most clients see 1006."},
-	{CloseDead, "no sign of life", true, "The client sent nothing and answered no ping for two and a half ping periods."},
-}
-
 // CloseCodes returns the table of all codes that the hub closes with, by code.
 // Clients, AsyncAPI and documentation are generated from it or held against it.
 // 1000 and 1006 never come from the hub; after them a client connects again.
-func CloseCodes() []CloseInfo { return slices.Clone(closeTable) }
-
-func closeInfo(code CloseCode) CloseInfo {
-	i := slices.IndexFunc(closeTable, func(c CloseInfo) bool { return c.Code == code })
-	return closeTable[i]
+func CloseCodes() []CloseInfo {
+	return []CloseInfo{
+		{CloseGoingAway, "going away", true, "The node stopped without a drain; connect again after a jittered delay."},
+		{CloseMalformed, "malformed frame", false, "The bytes are no valid WebSocket frames."},
+		{CloseTooBig, "frame too big", false, "A frame is longer than the limit of 4096 bytes."},
+		{CloseRestart, "going away, reconnect", true, "The node drains; connect again at once, the delays are already spread by the reconnect frame."},
+		{CloseSubscribeTimeout, "no subscription in time", true, "No topic was subscribed within 10 s of connecting."},
+		{CloseProtocol, "protocol violation", false, "Too many frames were refused with an error frame."},
+		{CloseSlow, "too slow", true, "The client took no bytes for the write timeout. The code rarely arrives, since the socket is full: most clients see 1006."},
+		{CloseDead, "no sign of life", true, "The client sent nothing and answered no ping for two and a half ping periods."},
+	}
 }
+
+// index returns the code's row in the table. Every code of the hub has one.
+func (c CloseCode) index() int {
+	return slices.IndexFunc(CloseCodes(), func(info CloseInfo) bool { return info.Code == c })
+}
+
+func (c CloseCode) reason() string { return CloseCodes()[c.index()].Reason }

@@ -40,14 +40,14 @@ func addressOf(remote string) netip.Prefix {
 }
 
 // enter lets a connection in, or returns the refusal for it.
-func (d *door) enter(from netip.Prefix) *Refusal {
+func (d *door) enter(from netip.Prefix) *RefusalError {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if over(d.total, d.limits.MaxConnections) {
-		return refuseFull
+		return errFull
 	}
 	if over(d.perIP[from], d.limits.MaxPerIP) {
-		return refuseAddress
+		return errAddress
 	}
 	d.total++
 	d.perIP[from]++

@@ -32,26 +32,27 @@ type ErrorInfo struct {
 	Strike bool `json:"strike"`
 }
 
-var errorTable = []ErrorInfo{
-	{ErrorBadJSON, "the frame is not one JSON object", false, true},
-	{ErrorBadFrame, "a field is missing or has a wrong type or value", false, true},
-	{ErrorUnknownField, "the frame has a field that no frame has", false, true},
-	{ErrorUnknownType, "the frame has no known type", false, true},
-	{ErrorBadTopic, "the topic is empty, too long or has control characters", false, true},
-	{ErrorForbidden, "the token does not allow this topic", false, true},
-	{ErrorTokenExpired, "the token has expired; fetch a fresh one", false, false},
-	{ErrorNoTopic, "there is no such topic", false, true},
-	{ErrorTooManyTopics, "this connection watches as many topics as it may", false, true},
-	{ErrorNotSubscribed, "this connection does not watch the topic", false, false},
-	{ErrorUnknownAct, "no such act is known", false, true},
-	{ErrorRateLimited, "too many frames; slow down", true, true},
-	{ErrorUnavailable, "the state cannot be read at the moment; subscribe again later", true, false},
+// ErrorCodes returns the table of all codes that error frames carry.
+func ErrorCodes() []ErrorInfo {
+	return []ErrorInfo{
+		{ErrorBadJSON, "the frame is not one JSON object", false, true},
+		{ErrorBadFrame, "a field is missing or has a wrong type or value", false, true},
+		{ErrorUnknownField, "the frame has a field that no frame has", false, true},
+		{ErrorUnknownType, "the frame has no known type", false, true},
+		{ErrorBadTopic, "the topic is empty, too long or has control characters", false, true},
+		{ErrorForbidden, "the token does not allow this topic", false, true},
+		{ErrorTokenExpired, "the token has expired; fetch a fresh one", false, false},
+		{ErrorNoTopic, "there is no such topic", false, true},
+		{ErrorTooManyTopics, "this connection watches as many topics as it may", false, true},
+		{ErrorNotSubscribed, "this connection does not watch the topic", false, false},
+		{ErrorUnknownAct, "no such act is known", false, true},
+		{ErrorRateLimited, "too many frames; slow down", true, true},
+		{ErrorUnavailable, "the state cannot be read at the moment; subscribe again later", true, false},
+	}
 }
 
-// ErrorCodes returns the table of all codes that error frames carry.
-func ErrorCodes() []ErrorInfo { return slices.Clone(errorTable) }
-
-func errorInfo(code ErrorCode) ErrorInfo {
-	i := slices.IndexFunc(errorTable, func(e ErrorInfo) bool { return e.Code == code })
-	return errorTable[i]
+// info returns the code's row in the table. Every code of the hub has one.
+func (c ErrorCode) info() ErrorInfo {
+	table := ErrorCodes()
+	return table[slices.IndexFunc(table, func(info ErrorInfo) bool { return info.Code == c })]
 }

@@ -25,6 +25,7 @@ type Hub struct {
 	wheel    *wheel
 	door     *door
 	checks   *checklist
+	buffers  *buffers
 	count    counters
 
 	// quit is closed when the hub takes no more watchers.
@@ -59,6 +60,7 @@ func New(cfg Config, deps Deps) (*Hub, error) {
 		wheel:    newWheel(),
 		door:     newDoor(cfg.Limits),
 		checks:   newChecklist(),
+		buffers:  newBuffers(),
 		quit:     make(chan struct{}),
 	}
 	for _, name := range cfg.Acts {

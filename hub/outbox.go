@@ -3,7 +3,6 @@ package hub
 import (
 	"errors"
 	"os"
-	"sync"
 	"time"
 )
 
@@ -14,35 +13,48 @@ const writeBatch = 16 << 10
 // outbox is what waits to be written to one client. It is bounded without
 // counting: each topic waits at most once, with its newest state.
 type outbox struct {
-	ready []*subscription // with a slot, in the order in which they became so
-	notes [][]byte        // pings, pongs and errors, at most maxNotes
-	final []byte          // the close frame, after everything else
+	// first and last chain the subscriptions with a slot by their next, in the
+	// order in which they became so.
+	first, last *subscription
+	notes       [][]byte // pings, pongs and errors, at most maxNotes
+	final       []byte   // the close frame, after everything else
+}
+
+func (o *outbox) chain(sub *subscription) {
+	if o.last == nil {
+		o.first = sub
+	} else {
+		o.last.next = sub
+	}
+	o.last, sub.chained = sub, true
+}
+
+func (o *outbox) unchain() *subscription {
+	sub := o.first
+	o.first, sub.next, sub.chained = sub.next, nil, false
+	if o.first == nil {
+		o.last = nil
+	}
+	return sub
 }
 
 // take appends frames to b, about a batch, and returns how many.
 func (o *outbox) take(b []byte, now time.Time) ([]byte, int) {
-	n := 0
+	n := len(o.notes)
 	for _, note := range o.notes {
 		b = append(b, note...)
-		n++
 	}
-	o.notes = nil
-	taken := 0
-	for _, sub := range o.ready {
+	o.notes = nil // an idle session holds no memory for writing
+	for o.first != nil {
 		if len(b) >= writeBatch {
-			break
+			return b, n
 		}
-		taken++
-		if sub.slot != nil {
+		if sub := o.unchain(); sub.slot != nil {
 			b = append(b, sub.slot.frame(sub.kind, now)...)
 			sub.slot = nil
 			n++
 		}
 	}
-	if o.ready = o.ready[taken:]; len(o.ready) > 0 {
-		return b, n
-	}
-	o.ready = nil // an idle session holds no memory for writing
 	if o.final != nil {
 		b = append(b, o.final...)
 		o.final = nil
@@ -52,10 +64,10 @@ func (o *outbox) take(b []byte, now time.Time) ([]byte, int) {
 }
 
 func (o *outbox) drop() {
-	for _, sub := range o.ready {
-		sub.slot = nil
+	for o.first != nil {
+		o.unchain().slot = nil
 	}
-	*o = outbox{}
+	o.notes, o.final = nil, nil
 }
 
 // note queues a small frame. When too many wait already it is dropped, since a
@@ -80,14 +92,12 @@ func (s *session) startFlush() {
 	go s.flush()
 }
 
-var writeBuffers = sync.Pool{New: func() any { return new([]byte) }}
-
 // flush writes until nothing waits. It is the only writer of the session while
 // it runs (besides gorilla's answer to a close frame, which is one write).
 func (s *session) flush() {
 	defer s.flushers.Done()
-	buffer := writeBuffers.Get().(*[]byte)
-	defer writeBuffers.Put(buffer)
+	buffer := s.hub.buffers.write.Get().(*[]byte)
+	defer s.hub.buffers.write.Put(buffer)
 	for {
 		b := s.takeBatch((*buffer)[:0])
 		if len(b) == 0 {

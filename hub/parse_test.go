@@ -25,7 +25,7 @@ func FuzzParseFrame(f *testing.F) {
 			t.Errorf("topic %q would be repeated", frame.Topic)
 		}
 		if code != "" {
-			errorInfo(code) // is in the table
+			code.info() // is in the table
 			return
 		}
 		if !json.Valid(b) || frame.Type == "" || frame.After > maxSeen || frame.Seq > maxSeen {
@@ -92,7 +92,7 @@ func TestDoorKeepsNoMemoryOfAddressesThatLeft(t *testing.T) {
 			t.Fatal(refusal)
 		}
 	}
-	if refusal := d.enter(home); refusal != refuseAddress {
+	if refusal := d.enter(home); refusal != errAddress {
 		t.Errorf("got %v", refusal)
 	}
 	d.leave(home)

@@ -4,17 +4,12 @@ import (
 	"errors"
 	"io"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
 )
 
 var errFlood = errors.New("hub: too many control frames")
-
-// readBuffers have a byte more than a message may have, so that reading one to
-// its end fails on what is longer, in however many fragments it comes.
-var readBuffers = sync.Pool{New: func() any { return new([MaxFrame + 1]byte) }}
 
 // read is the life of a session.
 func (s *session) read() {
@@ -39,8 +34,8 @@ func (s *session) read() {
 // handleMessage keeps the buffer for the time of one message only, so that an
 // idle connection has none.
 func (s *session) handleMessage(kind int, r io.Reader) error {
-	buffer := readBuffers.Get().(*[MaxFrame + 1]byte)
-	defer readBuffers.Put(buffer)
+	buffer := s.hub.buffers.read.Get().(*readBuffer)
+	defer s.hub.buffers.read.Put(buffer)
 	n, err := io.ReadFull(r, buffer[:])
 	switch {
 	case err == nil:
@@ -71,7 +66,7 @@ func (s *session) act(f *clientFrame) ErrorCode {
 	case frameUnsubscribe:
 		return s.unsubscribe(f.Topic)
 	case framePing:
-		s.note(pongFrame)
+		s.note(pongFrame())
 		return ""
 	case frameSeen:
 		return s.seen(f)
@@ -123,7 +118,7 @@ func (s *session) sent(topic string) (seq int64, ok bool) {
 func (s *session) refuse(topic string, code ErrorCode) {
 	s.hub.count.errs.Add(1)
 	s.note(errorFrame(topic, code))
-	if errorInfo(code).Strike {
+	if code.info().Strike {
 		s.strikes++
 	}
 	if s.strikes >= maxStrikes {

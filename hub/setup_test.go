@@ -117,8 +117,8 @@ type node struct {
 
 type setting func(*hub.Config, *hub.Deps)
 
-func setup(t testing.TB, settings ...setting) *node {
-	t.Helper()
+func setup(tb testing.TB, settings ...setting) *node {
+	tb.Helper()
 	logger, hook := logtest.NewNullLogger()
 	logger.SetLevel(logrus.DebugLevel)
 	n := &node{truth: newTruth(), log: hook}
@@ -132,22 +132,22 @@ func setup(t testing.TB, settings ...setting) *node {
 	}
 	var err error
 	if n.Hub, err = hub.New(cfg, deps); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	n.serve(t)
-	n.run(t)
+	n.serve(tb)
+	n.run(tb)
 	return n
 }
 
-func (n *node) serve(t testing.TB) {
+func (n *node) serve(tb testing.TB) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = n.Upgrade(w, r) // a refusal is answered already
 	}))
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	n.url = "ws" + strings.TrimPrefix(server.URL, "http")
 }
 
-func (n *node) run(t testing.TB) {
+func (n *node) run(tb testing.TB) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- n.Run(ctx) }()
@@ -156,24 +156,24 @@ func (n *node) run(t testing.TB) {
 		once.Do(func() {
 			cancel()
 			if err := <-done; err != nil {
-				t.Errorf("run: %v", err)
+				tb.Errorf("run: %v", err)
 			}
 		})
 	}
-	t.Cleanup(n.stop)
+	tb.Cleanup(n.stop)
 }
 
 // store puts a state into the truth and publishes it, as a server does.
 func (n *node) store(topic string, seq int64) { n.Publish(n.truth.set(topic, seq)) }
 
 // eventually waits for a condition that no frame announces.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	poll := time.NewTicker(2 * time.Millisecond)
 	defer poll.Stop()
 	for deadline := time.Now().Add(patience); !ok(); <-poll.C {
 		if time.Now().After(deadline) {
-			t.Fatalf("never happened: %s", what)
+			tb.Fatalf("never happened: %s", what)
 		}
 	}
 }
@@ -197,18 +197,18 @@ type peer struct {
 	t testing.TB
 }
 
-func (n *node) dial(t testing.TB) *peer {
-	t.Helper()
+func (n *node) dial(tb testing.TB) *peer {
+	tb.Helper()
 	dialer := websocket.Dialer{Subprotocols: []string{hub.Subprotocol}}
 	conn, response, err := dialer.Dial(n.url, nil)
 	if err != nil {
-		t.Fatalf("dial: %v", err)
+		tb.Fatalf("dial: %v", err)
 	}
 	if err := response.Body.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return &peer{conn, t}
+	tb.Cleanup(func() { _ = conn.Close() })
+	return &peer{conn, tb}
 }
 
 func (p *peer) send(text string) {

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"slices"
 	"sync/atomic"
 )
 
@@ -34,12 +33,11 @@ type counters struct {
 	subscriptions                       atomic.Int64
 	in, out, conflations, repairs, errs atomic.Uint64
 	malformed, peerCloses               atomic.Uint64
-	closes                              [16]atomic.Uint64 // by index in closeTable
+	closes                              [16]atomic.Uint64 // by index in the table
 }
 
 func (c *counters) closed(code CloseCode) {
-	i := slices.IndexFunc(closeTable, func(i CloseInfo) bool { return i.Code == code })
-	c.closes[i].Add(1)
+	c.closes[code.index()].Add(1)
 }
 
 // Stats returns the current counts. They are read one after the other, so that
@@ -58,9 +56,9 @@ func (h *Hub) Stats() Stats {
 		Errors:        c.errs.Load(),
 		Malformed:     c.malformed.Load(),
 		PeerCloses:    c.peerCloses.Load(),
-		Closes:        make(map[CloseCode]uint64, len(closeTable)),
+		Closes:        make(map[CloseCode]uint64, len(CloseCodes())),
 	}
-	for i, info := range closeTable {
+	for i, info := range CloseCodes() {
 		s.Closes[info.Code] = c.closes[i].Load()
 	}
 	return s

@@ -25,7 +25,10 @@ type subscription struct {
 	// slot is the state that waits to be written; a newer one replaces it.
 	slot *state
 	kind frameKind
-	gone bool
+	// next and chained belong to the outbox.
+	next    *subscription
+	chained bool
+	gone    bool
 }
 
 var _ sink = (*subscription)(nil)
@@ -64,8 +67,8 @@ func (s *session) push(sub *subscription, st *state) {
 }
 
 func (s *session) enqueue(sub *subscription, st *state, kind frameKind) {
-	if sub.slot == nil {
-		s.out.ready = append(s.out.ready, sub)
+	if !sub.chained {
+		s.out.chain(sub)
 	}
 	sub.seq, sub.slot, sub.kind = st.Seq, st, kind
 	s.startFlush()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,9 +16,9 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// Refusal is the answer to a request that does not become a WebSocket. It is
+// RefusalError is the answer to a request that does not become a WebSocket. It is
 // an error, and serializes as an RFC 9457 problem.
-type Refusal struct {
+type RefusalError struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
@@ -27,31 +28,29 @@ type Refusal struct {
 	RetryAfter time.Duration `json:"-"`
 }
 
-func (r *Refusal) Error() string { return fmt.Sprintf("hub: refused: %s: %s", r.Code, r.Detail) }
+func (r *RefusalError) Error() string { return fmt.Sprintf("hub: refused: %s: %s", r.Code, r.Detail) }
 
-func refuse(status int, code, detail string, retry time.Duration) *Refusal {
-	return &Refusal{Type: "urn:anxin:problem:" + code, Title: http.StatusText(status), Status: status, Code: code, Detail: detail, RetryAfter: retry}
+func refuse(status int, code, detail string, retry time.Duration) *RefusalError {
+	return &RefusalError{Type: "urn:anxin:problem:" + code, Title: http.StatusText(status), Status: status, Code: code, Detail: detail, RetryAfter: retry}
 }
 
 // The refusals, in the order in which they are found.
 var (
-	refuseUpgrade  = refuse(http.StatusUpgradeRequired, "upgrade_required", "this resource speaks WebSocket only", 0)
-	refuseProtocol = refuse(http.StatusBadRequest, "subprotocol", "the only subprotocol is "+Subprotocol, 0)
-	refuseOrigin   = refuse(http.StatusForbidden, "origin", "the page's origin is not allowed to connect", 0)
-	refuseDraining = refuse(http.StatusServiceUnavailable, "draining", "this node is going away; connect again", time.Second)
-	refuseFull     = refuse(http.StatusServiceUnavailable, "connections", "this node has as many connections as it may", 5*time.Second)
-	refuseAddress  = refuse(http.StatusTooManyRequests, "connections_per_address", "this address has as many connections as it may", 30*time.Second)
+	errUpgrade  = refuse(http.StatusUpgradeRequired, "upgrade_required", "this resource speaks WebSocket only", 0)
+	errProtocol = refuse(http.StatusBadRequest, "subprotocol", "the only subprotocol is "+Subprotocol, 0)
+	errOrigin   = refuse(http.StatusForbidden, "origin", "the page's origin is not allowed to connect", 0)
+	errDraining = refuse(http.StatusServiceUnavailable, "draining", "this node is going away; connect again", time.Second)
+	errFull     = refuse(http.StatusServiceUnavailable, "connections", "this node has as many connections as it may", 5*time.Second)
+	errAddress  = refuse(http.StatusTooManyRequests, "connections_per_address", "this address has as many connections as it may", 30*time.Second)
 )
 
 // Write answers the request with the refusal.
-func (r *Refusal) Write(w http.ResponseWriter) error {
+func (r *RefusalError) Write(w http.ResponseWriter) error {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode refusal: %w", err)
 	}
-	for name, values := range r.Header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), r.Header())
 	w.WriteHeader(r.Status)
 	if _, err := w.Write(body); err != nil {
 		return fmt.Errorf("write refusal: %w", err)
@@ -60,7 +59,7 @@ func (r *Refusal) Write(w http.ResponseWriter) error {
 }
 
 // Header returns the header fields that belong to the refusal.
-func (r *Refusal) Header() http.Header {
+func (r *RefusalError) Header() http.Header {
 	header := http.Header{"Content-Type": {"application/problem+json"}, "Cache-Control": {"no-store"}}
 	if r.Status == http.StatusUpgradeRequired {
 		header.Set("Upgrade", "websocket")
@@ -92,18 +91,18 @@ func newUpgrader() websocket.Upgrader {
 // Check says whether Upgrade would refuse the request for what it asks, as
 // opposed to the limits of the node. A server that has to decide before it
 // gives the connection away calls it first.
-func (h *Hub) Check(r *http.Request) *Refusal {
+func (h *Hub) Check(r *http.Request) *RefusalError {
 	switch {
 	case r.Method != http.MethodGet || !websocket.IsWebSocketUpgrade(r):
-		return refuseUpgrade
+		return errUpgrade
 	case !offersProtocol(r):
-		return refuseProtocol
+		return errProtocol
 	case !h.allowsOrigin(r):
-		return refuseOrigin
+		return errOrigin
 	}
 	select {
 	case <-h.quit:
-		return refuseDraining
+		return errDraining
 	default:
 		return nil
 	}
@@ -130,13 +129,13 @@ func (h *Hub) allowsOrigin(r *http.Request) bool {
 // Upgrade turns the request into a WebSocket and returns while a goroutine of
 // its own serves it, so that the caller's stack and buffers are free. The
 // remote address of r counts against the limit per address. If it refuses it
-// has answered w with a problem and returns a [*Refusal].
+// has answered w with a problem and returns a [*RefusalError].
 func (h *Hub) Upgrade(w http.ResponseWriter, r *http.Request) error {
 	if refusal := h.Check(r); refusal != nil {
 		return answer(w, refusal)
 	}
 	if !h.admit() {
-		return answer(w, refuseDraining)
+		return answer(w, errDraining)
 	}
 	from := addressOf(r.RemoteAddr)
 	if refusal := h.door.enter(from); refusal != nil {
@@ -168,7 +167,7 @@ func (h *Hub) serve(s *session) {
 	go s.read()
 }
 
-func answer(w http.ResponseWriter, refusal *Refusal) error {
+func answer(w http.ResponseWriter, refusal *RefusalError) error {
 	if err := refusal.Write(w); err != nil {
 		return err
 	}
@@ -178,8 +177,7 @@ func answer(w http.ResponseWriter, refusal *Refusal) error {
 // failed answers what only gorilla finds: a wrong version or key. After the
 // hijack nothing can be answered any more.
 func (h *Hub) failed(w http.ResponseWriter, err error) error {
-	var bad websocket.HandshakeError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[websocket.HandshakeError](err); ok {
 		return answer(w, refuse(http.StatusBadRequest, "handshake", bad.Error(), 0))
 	}
 	return fmt.Errorf("hub: upgrade: %w", err)

@@ -115,7 +115,7 @@ func TestBrokenHandshakeIsRefused(t *testing.T) {
 	request := httptest.NewRequest(http.MethodGet, "/", nil)
 	request.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"12"}}
 	w := httptest.NewRecorder()
-	var refusal *hub.Refusal
+	var refusal *hub.RefusalError
 	if err := n.Upgrade(w, request); !errors.As(err, &refusal) {
 		t.Fatalf("got %v", err)
 	}

@@ -87,5 +87,5 @@ func (s *session) beat(dead int64) {
 		s.shut(CloseDead)
 		return
 	}
-	s.note(pingFrame)
+	s.note(controlFrame(opPing, nil))
 }

@@ -25,7 +25,16 @@ const (
 	frameKinds
 )
 
-var kindNames = [frameKinds]string{"update", "snapshot", "current"}
+func (k frameKind) String() string {
+	switch k {
+	case kindSnapshot:
+		return "snapshot"
+	case kindCurrent:
+		return "current"
+	default:
+		return "update"
+	}
+}
 
 // state is a message on its way to its watchers, which share its encodings.
 type state struct {
@@ -60,7 +69,7 @@ func (s *state) size() int {
 
 func (s *state) appendJSON(b []byte, kind frameKind, now time.Time) []byte {
 	b = append(b, `{"type":"`...)
-	b = append(b, kindNames[kind]...)
+	b = append(b, kind.String()...)
 	b = append(b, `","topic":`...)
 	b = appendString(b, s.Topic)
 	b = append(b, `,"seq":`...)
@@ -134,7 +143,7 @@ func controlFrame(op byte, payload []byte) []byte {
 
 func closeFrame(code CloseCode) []byte {
 	payload := binary.BigEndian.AppendUint16(nil, uint16(code))
-	return controlFrame(opClose, append(payload, closeInfo(code).Reason...))
+	return controlFrame(opClose, append(payload, code.reason()...))
 }
 
 func errorFrame(topic string, code ErrorCode) []byte {
@@ -146,7 +155,7 @@ func errorFrame(topic string, code ErrorCode) []byte {
 	b = append(b, `,"code":`...)
 	b = appendString(b, string(code))
 	b = append(b, `,"message":`...)
-	b = appendString(b, errorInfo(code).Message)
+	b = appendString(b, code.info().Message)
 	return textFrame(append(b, '}'))
 }
 
@@ -156,8 +165,4 @@ func reconnectFrame(after time.Duration) []byte {
 	return textFrame(append(b, '}'))
 }
 
-// pongFrame and pingFrame are the same for everyone.
-var (
-	pongFrame = textFrame(append(make([]byte, headerRoom), `{"type":"pong"}`...))
-	pingFrame = controlFrame(opPing, nil)
-)
+func pongFrame() []byte { return textFrame(append(make([]byte, headerRoom), `{"type":"pong"}`...)) }

@@ -5,6 +5,7 @@ package bustest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -26,25 +27,20 @@ type Factory func(t *testing.T) (join func() hub.Bus)
 // Run runs the suite.
 func Run(t *testing.T, factory Factory) {
 	t.Helper()
-	tests := map[string]func(*testing.T, Factory){
-		"brings payloads to other subscribed nodes only": subscribedOnly,
-		"keeps the order of each publisher":              keepsOrder,
-		"carries any bytes under any topic":              anyBytes,
-		"stops after unsubscribe":                        stopsAfterUnsubscribe,
-		"subscribes again after unsubscribe":             subscribesAgain,
-		"serves many topics":                             manyTopics,
-		"takes topics recorded before run":               recordedBeforeRun,
-		"never blocks a publisher":                       neverBlocks,
-		"ends when its context ends":                     ends,
-		"is safe for concurrent use":                     concurrentUse,
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, factory)
-		})
-	}
+	s := suite{factory}
+	t.Run("brings payloads to other subscribed nodes only", s.subscribedOnly)
+	t.Run("keeps the order of each publisher", s.keepsOrder)
+	t.Run("carries any bytes under any topic", s.anyBytes)
+	t.Run("stops after unsubscribe", s.stopsAfterUnsubscribe)
+	t.Run("subscribes again after unsubscribe", s.subscribesAgain)
+	t.Run("serves many topics", s.manyTopics)
+	t.Run("takes topics recorded before run", s.recordedBeforeRun)
+	t.Run("never blocks a publisher", s.neverBlocks)
+	t.Run("ends when its context ends", s.ends)
+	t.Run("is safe for concurrent use", s.concurrentUse)
 }
+
+type suite struct{ factory Factory }
 
 // Node is a bus that runs for the length of a test and records what it receives.
 type Node struct {
@@ -154,17 +150,13 @@ func (n *Node) Reach(t *testing.T, from hub.Bus, topic string) {
 
 func got(topic, payload string) func(map[string][]string, map[string]int) bool {
 	return func(received map[string][]string, _ map[string]int) bool {
-		for _, p := range received[topic] {
-			if p == payload {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(received[topic], payload)
 	}
 }
 
-func subscribedOnly(t *testing.T, factory Factory) {
-	join := factory(t)
+func (s suite) subscribedOnly(t *testing.T) {
+	t.Parallel()
+	join := s.factory(t)
 	a, b, c := Start(t, join()), Start(t, join()), Start(t, join())
 	b.Subscribe("one")
 	b.Subscribe("two")
@@ -185,9 +177,10 @@ func subscribedOnly(t *testing.T, factory Factory) {
 	}
 }
 
-func keepsOrder(t *testing.T, factory Factory) {
+func (s suite) keepsOrder(t *testing.T) {
+	t.Parallel()
 	const count = 500
-	join := factory(t)
+	join := s.factory(t)
 	a, b, reader := Start(t, join()), Start(t, join()), Start(t, join())
 	reader.Subscribe("t")
 	reader.Reach(t, a, "t")
@@ -217,8 +210,9 @@ func keepsOrder(t *testing.T, factory Factory) {
 	}
 }
 
-func anyBytes(t *testing.T, factory Factory) {
-	join := factory(t)
+func (s suite) anyBytes(t *testing.T) {
+	t.Parallel()
+	join := s.factory(t)
 	a, b := Start(t, join()), Start(t, join())
 	all := make([]byte, 256)
 	for i := range all {
@@ -234,8 +228,9 @@ func anyBytes(t *testing.T, factory Factory) {
 	}
 }
 
-func stopsAfterUnsubscribe(t *testing.T, factory Factory) {
-	join := factory(t)
+func (s suite) stopsAfterUnsubscribe(t *testing.T) {
+	t.Parallel()
+	join := s.factory(t)
 	a, b := Start(t, join()), Start(t, join())
 	b.Subscribe("kept")
 	b.Subscribe("left")
@@ -254,8 +249,9 @@ func stopsAfterUnsubscribe(t *testing.T, factory Factory) {
 	t.Error("payloads still arrive after unsubscribe")
 }
 
-func subscribesAgain(t *testing.T, factory Factory) {
-	join := factory(t)
+func (s suite) subscribesAgain(t *testing.T) {
+	t.Parallel()
+	join := s.factory(t)
 	a, b := Start(t, join()), Start(t, join())
 	for range 5 {
 		b.Subscribe("t")
@@ -266,9 +262,10 @@ func subscribesAgain(t *testing.T, factory Factory) {
 	}
 }
 
-func manyTopics(t *testing.T, factory Factory) {
+func (s suite) manyTopics(t *testing.T) {
+	t.Parallel()
 	const count = 300
-	join := factory(t)
+	join := s.factory(t)
 	a, b := Start(t, join()), Start(t, join())
 	name := func(i int) string { return fmt.Sprintf("order:%d", i) }
 	for i := range count {
@@ -283,8 +280,9 @@ func manyTopics(t *testing.T, factory Factory) {
 	}
 }
 
-func recordedBeforeRun(t *testing.T, factory Factory) {
-	join := factory(t)
+func (s suite) recordedBeforeRun(t *testing.T) {
+	t.Parallel()
+	join := s.factory(t)
 	a, bus := Start(t, join()), join()
 	bus.Subscribe("early")
 	bus.Subscribe("gone")
@@ -293,8 +291,9 @@ func recordedBeforeRun(t *testing.T, factory Factory) {
 	b.Reach(t, a, "early")
 }
 
-func neverBlocks(t *testing.T, factory Factory) {
-	join := factory(t)
+func (s suite) neverBlocks(t *testing.T) {
+	t.Parallel()
+	join := s.factory(t)
 	bus, other := join(), join()
 	other.Subscribe("t")
 	for range 20_000 { // nobody runs: this returns or the test hangs
@@ -304,8 +303,9 @@ func neverBlocks(t *testing.T, factory Factory) {
 	n.Reach(t, Start(t, bus), "t")
 }
 
-func ends(t *testing.T, factory Factory) {
-	bus := factory(t)()
+func (s suite) ends(t *testing.T) {
+	t.Parallel()
+	bus := s.factory(t)()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
@@ -326,8 +326,9 @@ func ends(t *testing.T, factory Factory) {
 	bus.Unsubscribe("u")
 }
 
-func concurrentUse(t *testing.T, factory Factory) {
-	join := factory(t)
+func (s suite) concurrentUse(t *testing.T) {
+	t.Parallel()
+	join := s.factory(t)
 	a, b := Start(t, join()), Start(t, join())
 	var users sync.WaitGroup
 	for u := range 4 {

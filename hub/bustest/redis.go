@@ -85,7 +85,7 @@ func (r *Redis) Restart() {
 func (r *Redis) start() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	cmd := exec.Command("redis-server", r.args...)
+	cmd := exec.CommandContext(context.Background(), "redis-server", r.args...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func (r *Redis) start() error {
 		if strings.Contains(lines.Text(), "Ready to accept connections") {
 			r.cmd = cmd
 			go func() { // the server must not block on a full pipe
-				for lines.Scan() { //nolint:revive // only drains
+				for lines.Scan() {
 				}
 			}()
 			return nil
@@ -111,7 +111,7 @@ func (r *Redis) start() error {
 
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,8 +90,7 @@ func refused(response *http.Response, err error) outcome {
 // outcome judges the end of a connection by the server's own table of codes.
 func (cn *connection) outcome(err error) outcome {
 	out := outcome{err: err, served: cn.served, spread: cn.hinted}
-	var closed *websocket.CloseError
-	if errors.As(err, &closed) {
+	if closed, ok := errors.AsType[*websocket.CloseError](err); ok {
 		for _, info := range hub.CloseCodes() {
 			if int(info.Code) == closed.Code {
 				out.permanent = !info.Reconnect

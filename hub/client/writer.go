@@ -59,13 +59,8 @@ func (c *Client) due(now time.Time) (requests []request, next time.Duration) {
 }
 
 func (cn *connection) send(ctx context.Context, r request) error {
-	if r.Type == "subscribe" {
-		token, err := cn.client.cfg.Token(ctx, r.Topic)
-		if err != nil {
-			cn.client.later(r.Topic)
-			return nil // the other topics need not suffer
-		}
-		r.Token = token
+	if r.Type == "subscribe" && !cn.authorize(ctx, &r) {
+		return nil // the other topics need not suffer
 	}
 	if err := cn.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return fmt.Errorf("client: write: %w", err)
@@ -74,6 +69,16 @@ func (cn *connection) send(ctx context.Context, r request) error {
 		return fmt.Errorf("client: write: %w", err)
 	}
 	return nil
+}
+
+// authorize adds the token, or has it asked for again later.
+func (cn *connection) authorize(ctx context.Context, r *request) bool {
+	token, err := cn.client.cfg.Token(ctx, r.Topic)
+	if err != nil {
+		cn.client.later(r.Topic)
+	}
+	r.Token = token
+	return err == nil
 }
 
 // later asks for a topic again whose token could not be had.

@@ -40,7 +40,7 @@ func Live(h *hub.Hub) fiber.Handler {
 	}
 }
 
-func sendRefusal(c *fiber.Ctx, refusal *hub.Refusal) error {
+func sendRefusal(c *fiber.Ctx, refusal *hub.RefusalError) error {
 	p := problem(refusal.Status, refusal.Code, refusal.Detail).retry(refusal.RetryAfter)
 	if refusal.Status == fiber.StatusUpgradeRequired {
 		c.Set(fiber.HeaderConnection, "Upgrade")

@@ -1,0 +1,21 @@
+package hub
+
+import "sync"
+
+// readBuffer has a byte more than a message may have, so that reading one to
+// its end fails on what is longer, in however many fragments it comes.
+type readBuffer [MaxFrame + 1]byte
+
+// buffers lends memory for the time of one message or one batch, so that idle
+// sessions hold none.
+type buffers struct {
+	read  sync.Pool // of *readBuffer
+	write sync.Pool // of *[]byte
+}
+
+func newBuffers() *buffers {
+	return &buffers{
+		read:  sync.Pool{New: func() any { return new(readBuffer) }},
+		write: sync.Pool{New: func() any { return new([]byte) }},
+	}
+}
