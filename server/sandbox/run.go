@@ -20,7 +20,7 @@ const (
 // Run sends what the channel owes at its time, until ctx ends. It returns nil once
 // every delivery that it began has ended, and ends the answers that hang on purpose.
 func (s *Sandbox) Run(ctx context.Context) error {
-	defer s.stop()
+	defer s.EndHanging()
 	running := map[int64]bool{}
 	done := make(chan finished)
 	defer func() {

@@ -145,7 +145,7 @@ func (s *Sandbox) WebhookURL() string { return s.cfg.BaseURL + "/sandbox/backend
 // Close ends hanging answers and closes the store. Call it once Run has returned and
 // the server takes no more requests.
 func (s *Sandbox) Close() error {
-	s.stop()
+	s.EndHanging()
 	s.client.CloseIdleConnections()
 	if err := s.store.close(); err != nil {
 		return fmt.Errorf("close sandbox database: %w", err)
@@ -153,7 +153,9 @@ func (s *Sandbox) Close() error {
 	return nil
 }
 
-func (s *Sandbox) stop() { s.stopOnce.Do(func() { close(s.stopping) }) }
+// EndHanging ends the answers that are held back on purpose, now and from now on, so
+// that a server that waits for its requests can stop at once. Run and Close do it too.
+func (s *Sandbox) EndHanging() { s.stopOnce.Do(func() { close(s.stopping) }) }
 
 func (s *Sandbox) now() order.Time { return order.At(s.clock()) }
 

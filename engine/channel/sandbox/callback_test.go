@@ -30,6 +30,7 @@ func setup(tb testing.TB, gateway string) *Channel {
 }
 
 func transport(tb testing.TB) *http.Transport {
+	tb.Helper()
 	tr := &http.Transport{}
 	tb.Cleanup(tr.CloseIdleConnections)
 	return tr
