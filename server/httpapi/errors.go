@@ -95,6 +95,10 @@ var (
 // fail is Fiber's ErrorHandler: the one place where an error becomes an answer. Errors
 // that nobody expected are logged here, since nobody above sees them.
 func (a *api) fail(c *fiber.Ctx, err error) error {
+	if refused, ok := errors.AsType[*fiber.Error](err); ok &&
+		(refused.Code == fiber.StatusRequestEntityTooLarge || refused.Code == fiber.StatusRequestHeaderFieldsTooLarge) {
+		linger(c.Context().Conn()) // the server stopped reading; our own limits have read it all
+	}
 	p, expected := asProblem(err)
 	if !expected {
 		a.deps.Log.WithError(err).WithField("route", c.Route().Path).WithField("request_id", requestID(c)).Error("request failed")

@@ -70,7 +70,7 @@ var filters = map[string]func(f *engine.Filter, value string) bool{
 	"channel": func(f *engine.Filter, v string) bool { f.Channel = v; return channelName.MatchString(v) },
 	"since":   func(f *engine.Filter, v string) bool { return readTime(&f.Since, v) },
 	"until":   func(f *engine.Filter, v string) bool { return readTime(&f.Until, v) },
-	"cursor":  func(f *engine.Filter, v string) bool { f.Cursor = v; return v != "" },
+	"cursor":  func(f *engine.Filter, v string) bool { f.Cursor = v; return true },
 	"limit": func(f *engine.Filter, v string) bool {
 		n, err := strconv.Atoi(v)
 		f.Limit = n

@@ -1,0 +1,332 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/sirupsen/logrus"
+
+	"anxin/engine"
+	"anxin/engine/channel"
+	"anxin/engine/channel/sandbox"
+	"anxin/engine/order"
+	"anxin/engine/store"
+	"anxin/frontend/page"
+	"anxin/hub"
+	"anxin/hub/membus"
+	"anxin/server/auth"
+	"anxin/server/httpapi"
+)
+
+const (
+	shopKey       = "shop-key-7c1f0f3a9b2d4e6f"
+	otherKey      = "other-key-0a1b2c3d4e5f6071"
+	tokenSecret   = "a secret of tests, longer than 32 bytes"
+	channelSecret = "the secret of the simulated channel"
+	merchant      = "merchant-1"
+	patience      = 20 * time.Second
+)
+
+// world is a whole node on a loopback socket: real store, engine, hub and app. Its
+// channel's gateway answers with what the test sets.
+type world struct {
+	t      *testing.T
+	base   string
+	app    *fiber.App
+	hub    *hub.Hub
+	store  *store.Store
+	tokens *auth.Tokens
+	log    *lockedBuffer
+	client *http.Client
+	ready  error
+}
+
+// lockedBuffer collects a log that is written from many goroutines.
+type lockedBuffer struct {
+	mu sync.Mutex // guards b
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// truth joins engine and hub as the server does.
+type truth struct {
+	store *store.Store
+	hub   *hub.Hub
+}
+
+func (s *truth) Committed(o order.Order, events []order.Event) {
+	m := hub.Message{Topic: auth.OrderTopic(o.OrderNo), Seq: o.Seq}
+	for _, ev := range events {
+		if ev.Type.Public() {
+			m.Event = string(ev.Type)
+			m.Data, _ = json.Marshal(o.Progress())
+		}
+	}
+	s.hub.Publish(m)
+}
+
+func (s *truth) Snapshot(ctx context.Context, topic string) (hub.Message, error) {
+	o, err := s.store.Order(ctx, strings.TrimPrefix(topic, "order:"))
+	if errors.Is(err, engine.ErrNotFound) {
+		return hub.Message{}, hub.ErrNoTopic
+	}
+	if err != nil {
+		return hub.Message{}, err
+	}
+	data, err := json.Marshal(o.Progress())
+	return hub.Message{Topic: topic, Seq: o.Seq, Data: data}, err
+}
+
+func (s *truth) Seqs(context.Context, []string) (map[string]int64, error) {
+	return map[string]int64{}, nil
+}
+
+// noSender accepts every webhook.
+type noSender struct{}
+
+func (noSender) Send(context.Context, string, engine.Webhook) error { return nil }
+
+// setup starts a node and ends it with the test.
+func setup(t *testing.T, change ...func(*httpapi.Config, *httpapi.Deps)) *world {
+	t.Helper()
+	w := &world{t: t, log: &lockedBuffer{}}
+	log := logrus.New()
+	log.SetOutput(w.log)
+	log.SetLevel(logrus.DebugLevel)
+	var err error
+	w.store, err = store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "anxin.db"), store.Options{Log: log})
+	must(t, err)
+	w.tokens, err = auth.NewTokens(tokenSecret)
+	must(t, err)
+	live := &truth{store: w.store}
+	w.hub, err = hub.New(hub.Config{Acts: []string{"support_opened"}},
+		hub.Deps{Source: live, Authorizer: auth.NewTopics(w.tokens), Bus: membus.New().Join(), Log: log})
+	must(t, err)
+	live.hub = w.hub
+	gateway := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		http.Error(rw, "out of order", http.StatusServiceUnavailable)
+	}))
+	adapter, err := sandbox.New(sandbox.Config{
+		Name: "sandbox", GatewayURL: gateway.URL, Merchant: merchant, Secret: channelSecret, Client: gateway.Client(),
+	})
+	must(t, err)
+	eng, err := engine.New(engine.Config{CheckGap: time.Minute}, engine.Deps{
+		Store: w.store, Channels: map[string]channel.Channel{"sandbox": adapter}, Sender: noSender{}, Listener: live, Log: log,
+	})
+	must(t, err)
+	w.serve(eng, log, change)
+	t.Cleanup(gateway.Close)
+	return w
+}
+
+// serve builds the app and runs everything until the test ends.
+func (w *world) serve(eng *engine.Engine, log logrus.FieldLogger, change []func(*httpapi.Config, *httpapi.Deps)) {
+	t := w.t
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	w.base = "http://" + listener.Addr().String()
+	keys, err := auth.NewKeys([]auth.Key{{Name: "shop", Value: shopKey}, {Name: "other", Value: otherKey}})
+	must(t, err)
+	renderer, err := page.New(page.Options{PublicURL: w.base})
+	must(t, err)
+	cfg := httpapi.Config{
+		PublicURL: w.base, CheckGap: time.Minute, ViewLife: time.Hour, InboxLife: time.Hour,
+		Origins: []string{"https://shop.example"}, Sandbox: true,
+	}
+	deps := httpapi.Deps{
+		Engine: eng, Hub: w.hub, Keys: keys, Tokens: w.tokens, Page: renderer, Live: httpapi.Live(w.hub),
+		Ready: func(ctx context.Context) error { return errors.Join(w.ready, w.store.Ready(ctx)) }, Log: log,
+	}
+	for _, f := range change {
+		f(&cfg, &deps)
+	}
+	w.app, err = httpapi.New(cfg, deps)
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var parts sync.WaitGroup
+	parts.Go(func() { _ = w.app.Listener(listener) })
+	parts.Go(func() { _ = w.hub.Run(ctx) })
+	parts.Go(func() { _ = eng.Run(ctx) })
+	transport := &http.Transport{}
+	w.client = &http.Client{Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	t.Cleanup(func() {
+		w.hub.Drain(context.Background(), time.Millisecond)
+		must(t, w.app.ShutdownWithTimeout(patience))
+		cancel()
+		parts.Wait()
+		transport.CloseIdleConnections()
+		must(t, w.store.Close())
+	})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// answer is a response with its body read.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answer) problem(t *testing.T) httpapi.Problem {
+	t.Helper()
+	var p httpapi.Problem
+	if got := a.header.Get("Content-Type"); got != "application/problem+json" {
+		t.Fatalf("content type %q of %d %s", got, a.status, a.body)
+	}
+	must(t, json.Unmarshal(a.body, &p))
+	if p.Status != a.status {
+		t.Errorf("problem says %d, the response %d", p.Status, a.status)
+	}
+	return p
+}
+
+type header map[string]string
+
+func bearer(credential string) header { return header{"Authorization": "Bearer " + credential} }
+
+// send makes a request. A body that is no string is sent as JSON.
+func (w *world) send(method, path string, body any, headers ...header) answer {
+	w.t.Helper()
+	var content io.Reader = http.NoBody
+	contentType := ""
+	switch b := body.(type) {
+	case nil:
+	case string:
+		content, contentType = strings.NewReader(b), "application/json"
+	default:
+		raw, err := json.Marshal(b)
+		must(w.t, err)
+		content, contentType = bytes.NewReader(raw), "application/json"
+	}
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.base+path, content)
+	must(w.t, err)
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	for _, h := range headers {
+		for name, value := range h {
+			req.Header.Set(name, value)
+		}
+	}
+	resp, err := w.client.Do(req)
+	must(w.t, err)
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	must(w.t, err)
+	return answer{resp.StatusCode, resp.Header, raw}
+}
+
+// want makes a request and fails unless the status is as expected.
+func (w *world) want(status int, method, path string, body any, headers ...header) answer {
+	w.t.Helper()
+	a := w.send(method, path, body, headers...)
+	if a.status != status {
+		w.t.Fatalf("%s %s: %d %s, want %d", method, path, a.status, a.body, status)
+	}
+	return a
+}
+
+type object = map[string]any
+
+// registration is a managed order that can be accepted.
+func registration(orderNo string) object {
+	return object{
+		"order_no": orderNo, "channel": "sandbox", "mode": "managed",
+		"amount":  object{"minor": 8800, "currency": "CNY"},
+		"subject": "Two tickets", "payer": object{"id": "payer-1", "locale": "en"},
+	}
+}
+
+// with returns a copy of o with one field replaced, or removed by nil.
+func with(o object, field string, value any) object {
+	c := object{}
+	for k, v := range o {
+		c[k] = v
+	}
+	if c[field] = value; value == nil {
+		delete(c, field)
+	}
+	return c
+}
+
+type registered struct {
+	Order      map[string]any `json:"order"`
+	Progress   order.Progress `json:"progress"`
+	PageURL    string         `json:"page_url"`
+	ViewToken  string         `json:"view_token"`
+	InboxToken string         `json:"inbox_token"`
+}
+
+func (w *world) register(reg object) registered {
+	w.t.Helper()
+	return decode[registered](w.t, w.want(http.StatusCreated, "POST", "/v1/orders", reg, bearer(shopKey)))
+}
+
+func decode[T any](t *testing.T, a answer) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal(a.body, &v); err != nil {
+		t.Fatalf("decode %s: %v", a.body, err)
+	}
+	return v
+}
+
+// callback posts what the simulated channel would send.
+func (w *world) callback(orderNo string, state sandbox.State, minor int64) answer {
+	w.t.Helper()
+	body, err := json.Marshal(sandbox.Notice{ID: "n-" + orderNo + "-" + string(state), Payment: sandbox.Payment{
+		OutTradeNo: orderNo, Merchant: merchant, State: state, At: order.At(time.Now()), TransactionID: "t-" + orderNo,
+		Amount: &order.Money{Minor: minor, Currency: "CNY"},
+	}})
+	must(w.t, err)
+	h := http.Header{}
+	sandbox.Seal(h, channelSecret, time.Now(), sandbox.NewNonce(), body)
+	return w.send("POST", "/v1/callbacks/sandbox", string(body), header{
+		sandbox.HeaderTimestamp: h.Get(sandbox.HeaderTimestamp), sandbox.HeaderNonce: h.Get(sandbox.HeaderNonce),
+		sandbox.HeaderSignature: h.Get(sandbox.HeaderSignature),
+	})
+}
+
+// state is everything that a request could have changed of the orders.
+func (w *world) state() string {
+	w.t.Helper()
+	orders, _, err := w.store.Orders(w.t.Context(), engine.Filter{Limit: 100})
+	must(w.t, err)
+	var b strings.Builder
+	for _, o := range orders {
+		events, err := w.store.Events(w.t.Context(), o.OrderNo, 0, 100)
+		must(w.t, err)
+		fmt.Fprintf(&b, "%+v %+v\n", o, events)
+	}
+	return b.String()
+}
