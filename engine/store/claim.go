@@ -10,7 +10,7 @@ import (
 	"anxin/engine/order"
 )
 
-// claimChunk bounds how many tasks one transaction leases: commits wait about 2 ms for
+// claimChunk bounds how many tasks one transaction leases: commits wait some 5 ms for
 // that many, and get their turn before the next chunk.
 const claimChunk = 500
 
@@ -19,11 +19,7 @@ func (s *Store) ClaimTasks(ctx context.Context, c engine.Claim) ([]engine.Task, 
 	var claimed []engine.Task
 	for len(claimed) < c.Limit {
 		chunk := min(claimChunk, c.Limit-len(claimed))
-		var tasks []engine.Task
-		err := s.writer.do(ctx, func(ctx context.Context, w *writes) (err error) {
-			tasks, err = w.claim(ctx, c, chunk)
-			return err
-		})
+		tasks, err := s.claimSome(ctx, c, chunk)
 		if err != nil && len(claimed) == 0 {
 			return nil, fmt.Errorf("claim tasks: %w", err)
 		}
@@ -36,6 +32,19 @@ func (s *Store) ClaimTasks(ctx context.Context, c engine.Claim) ([]engine.Task, 
 	}
 	slices.SortStableFunc(claimed, func(a, b engine.Task) int { return cmp.Compare(a.DueAt, b.DueAt) })
 	return claimed, nil
+}
+
+// claimSome returns no task together with an error: its lease was not committed.
+func (s *Store) claimSome(ctx context.Context, c engine.Claim, limit int) ([]engine.Task, error) {
+	var tasks []engine.Task
+	err := s.writer.do(ctx, func(ctx context.Context, w *writes) (err error) {
+		tasks, err = w.claim(ctx, c, limit)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return tasks, nil
 }
 
 func (w *writes) claim(ctx context.Context, c engine.Claim, limit int) ([]engine.Task, error) {

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -71,4 +73,17 @@ func prepareFile(path string) (string, error) {
 		return "", fmt.Errorf("create database file: %w", err)
 	}
 	return path, file.Close()
+}
+
+// requireWAL makes sure that the mode was taken: on a network file system, say, SQLite
+// silently keeps another, in which readers and the writer block one another.
+func requireWAL(ctx context.Context, db *sql.DB) error {
+	var mode string
+	if err := db.QueryRowContext(ctx, `PRAGMA journal_mode`).Scan(&mode); err != nil {
+		return fmt.Errorf("read journal mode: %w", err)
+	}
+	if mode != "wal" {
+		return fmt.Errorf("journal mode is %q: the file system cannot share memory (mmap) as write-ahead logging needs", mode)
+	}
+	return nil
 }

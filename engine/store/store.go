@@ -99,6 +99,9 @@ func (s *Store) open(ctx context.Context, path string, opts Options, limits logL
 	if err != nil {
 		return err
 	}
+	if err := requireWAL(ctx, write); err != nil {
+		return err
+	}
 	if err := migrate(ctx, write, sqliteMigrations()); err != nil {
 		return err
 	}

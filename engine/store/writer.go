@@ -65,14 +65,14 @@ func (w *writer) do(ctx context.Context, act action) error {
 	r := &request{act: act, done: make(chan error, 1)}
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("wait for the writer: %w", context.Cause(ctx))
+		return fmt.Errorf("wait for the writer: %w", ctx.Err())
 	case isClosed(w.quit):
 		return ErrClosed
 	}
 	select {
 	case w.queue <- r:
 	case <-ctx.Done():
-		return fmt.Errorf("wait for the writer: %w", context.Cause(ctx))
+		return fmt.Errorf("wait for the writer: %w", ctx.Err())
 	case <-w.quit:
 		return ErrClosed
 	}
@@ -81,7 +81,7 @@ func (w *writer) do(ctx context.Context, act action) error {
 		return err
 	case <-ctx.Done():
 		if r.take() {
-			return fmt.Errorf("wait for the writer: %w", context.Cause(ctx))
+			return fmt.Errorf("wait for the writer: %w", ctx.Err())
 		}
 	case <-w.ended:
 		if r.take() {
