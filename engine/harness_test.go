@@ -245,6 +245,7 @@ type house struct {
 	backend  *backend
 	listener *listener
 	log      *logrus.Logger
+	wrap     func(engine.Store) engine.Store // what the engine sees of the store
 	stopRun  func()
 }
 
@@ -255,6 +256,7 @@ func setup(t *testing.T) *house {
 	log.SetOutput(io.Discard)
 	h := &house{
 		t: t, dsn: "sqlite:" + filepath.Join(t.TempDir(), "anxin.db"), log: log,
+		wrap:    func(s engine.Store) engine.Store { return s },
 		channel: newScripted(), backend: &backend{}, listener: &listener{told: make(map[string][]order.Progress)},
 	}
 	h.open()
@@ -278,6 +280,14 @@ func (h *house) start() {
 	h.startWith(map[string]channel.Channel{pay: h.channel})
 }
 
+// through starts an engine that sees its store through a wrapper.
+func (h *house) through(wrap func(engine.Store) engine.Store) {
+	h.t.Helper()
+	h.stopRun()
+	h.wrap = wrap
+	h.start()
+}
+
 // withoutChannels starts an engine whose configuration lost its channel.
 func (h *house) withoutChannels() {
 	h.t.Helper()
@@ -287,7 +297,7 @@ func (h *house) withoutChannels() {
 func (h *house) startWith(channels map[string]channel.Channel) {
 	h.t.Helper()
 	e, err := engine.New(h.cfg, engine.Deps{
-		Store: h.store, Channels: channels, Sender: h.backend,
+		Store: h.wrap(h.store), Channels: channels, Sender: h.backend,
 		Backends: map[string]bool{shop: true}, Listener: h.listener, Log: h.log,
 	})
 	if err != nil {

@@ -12,9 +12,10 @@ import (
 	"anxin/engine/order"
 )
 
-// quarantineLook is how soon after its storing a callback for an unknown order is
-// looked at again, for the registration that was being committed at that moment.
-const quarantineLook = 2 * time.Second
+// quarantineLooks are the waits after which a callback for an unknown order is looked at
+// again. A registration finds what was stored before it; these find the order whose
+// registration had looked already, and was still being committed, however slowly.
+var quarantineLooks = []time.Duration{2 * time.Second, 30 * time.Second, 5 * time.Minute}
 
 // maxReplay bounds how many stored callbacks of one order are processed at a time.
 const maxReplay = 100
@@ -68,8 +69,10 @@ func rejectionCode(err error) string {
 		err  error
 		code string
 	}{
-		{channel.ErrSignature, "bad_signature"}, {channel.ErrStale, "stale"},
-		{channel.ErrMalformed, "malformed"}, {channel.ErrMerchant, "wrong_merchant"},
+		{channel.ErrSignature, "bad_signature"},
+		{channel.ErrStale, "stale"},
+		{channel.ErrMalformed, "malformed"},
+		{channel.ErrMerchant, "wrong_merchant"},
 	} {
 		if errors.Is(err, known.err) {
 			return known.code
@@ -91,7 +94,7 @@ func (e *Engine) take(ctx context.Context, name string, n channel.Notification, 
 	switch {
 	case errors.Is(err, ErrNotFound):
 		e.counts.quarantined.Add(1)
-		err = e.keep(ctx, callback, CallbackQuarantined, quarantineLook)
+		err = e.keep(ctx, callback, CallbackQuarantined, quarantineLooks[0])
 	case errors.Is(err, ErrBusy):
 		err = e.keep(ctx, callback, CallbackPending, 0)
 	}
@@ -127,22 +130,32 @@ func processTask(orderNo, channel string) TaskKey {
 }
 
 // runProcess weighs the stored callbacks of an order that were not weighed when they
-// came. While the order is unknown they stay where they are: registering it owes this
+// came. When the order stays unknown they stay where they are: registering it owes this
 // task again.
 func (e *Engine) runProcess(ctx context.Context, t Task) {
-	done := decision{with: Commit{Fence: &Fence{t.TaskKey, t.Token}}}
-	done.with.dropTask(t.TaskKey)
 	_, err := e.decide(ctx, t.OrderNo, func(o order.Order, now order.Time) (decision, error) {
-		return e.weighStored(ctx, o, done, now)
+		return e.weighStored(ctx, o, t, now)
 	})
 	if errors.Is(err, ErrNotFound) {
-		err = e.commit(ctx, done.with)
+		err = e.commit(ctx, lookAgain(t, now()))
 	}
 	e.logTask(ctx, t, err)
 }
 
-func (e *Engine) weighStored(ctx context.Context, o order.Order, d decision, now order.Time) (decision, error) {
-	d.Change = order.Change{Order: o}
+func lookAgain(t Task, now order.Time) Commit {
+	c := Commit{Fence: &Fence{t.TaskKey, t.Token}}
+	if t.Tries++; t.Tries < len(quarantineLooks) {
+		c.Tasks = []TaskWrite{{Task: Task{TaskKey: t.TaskKey, DueAt: now.Add(quarantineLooks[t.Tries]), Tries: t.Tries}}}
+		return c
+	}
+	c.dropTask(t.TaskKey)
+	return c
+}
+
+// weighStored weighs what is stored, up to maxReplay; the task stays while there may be
+// more.
+func (e *Engine) weighStored(ctx context.Context, o order.Order, t Task, now order.Time) (decision, error) {
+	d := decision{Change: order.Change{Order: o}, with: Commit{Fence: &Fence{t.TaskKey, t.Token}}}
 	for _, state := range []CallbackState{CallbackQuarantined, CallbackPending} {
 		stored, err := e.deps.Store.Callbacks(ctx, o.OrderNo, state, maxReplay)
 		if err != nil {
@@ -152,7 +165,11 @@ func (e *Engine) weighStored(ctx context.Context, o order.Order, d decision, now
 			d.Change = d.Change.Then(weigh(d.Order, c.Channel, c.Notification, now))
 			d.with.Processed = append(d.with.Processed, c.CallbackKey)
 		}
+		if len(stored) == maxReplay {
+			d.with.addTask(t.TaskKey, now)
+		}
 	}
+	d.with.dropTask(t.TaskKey)
 	return d, nil
 }
 
