@@ -76,10 +76,10 @@ func (e *Engine) commit(ctx context.Context, c Commit) error {
 func (e *Engine) owed(c *Commit, before order.Order, change order.Change) {
 	after := change.Order
 	e.oweWebhooks(c, change)
-	if after.ClaimedAt != 0 && before.ClaimedAt == 0 {
+	switch waited, waits := waiting(before), waiting(after); {
+	case waits && !waited: // a claim, or a late success that is yet to be delivered
 		c.addTask(stageTask(after), after.ClaimedAt.Add(e.cfg.Stages.Delayed))
-	}
-	if after.Status().Final() && !before.Status().Final() && after.ClaimedAt != 0 {
+	case waited && !waits:
 		c.dropTask(stageTask(after))
 	}
 	if after.Mode != order.Managed || !e.HasChannel(after.Channel) {
@@ -99,6 +99,9 @@ func (e *Engine) owed(c *Commit, before order.Order, change order.Change) {
 func settled(o order.Order) bool {
 	return o.Payment != order.Pending && len(o.OpenRefunds()) == 0
 }
+
+// waiting reports whether a payer who claimed the order has no result yet.
+func waiting(o order.Order) bool { return o.ClaimedAt != 0 && !o.Status().Final() }
 
 func queryTask(o order.Order) TaskKey   { return TaskKey{o.OrderNo, TaskQuery, o.Channel} }
 func deliverTask(o order.Order) TaskKey { return TaskKey{o.OrderNo, TaskDeliver, o.Backend} }
