@@ -20,7 +20,9 @@
 // Evidence that contradicts a settled order (failed after succeeded, say) moves
 // nothing and opens a case of kind conflict; so does evidence whose amount, currency
 // or merchant differs from the order's. Evidence that repeats what is known changes
-// nothing at all, which is what makes redelivery and reordering harmless.
+// nothing at all, which is what makes redelivery and reordering harmless; a success
+// under another transaction of the channel is no repetition but a second charge, and
+// opens a case.
 //
 // # Changes and seq
 //

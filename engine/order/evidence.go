@@ -66,7 +66,6 @@ const (
 // moves is the table of section "What moves an order". A missing cell is stay. A
 // refund of a failed or closed payment contradicts it (nothing was paid), so it is a
 // conflict and not ignored.
-//
 var moves = map[Payment]map[Claimed]move{
 	Pending: {
 		ClaimsSucceeded: become, ClaimsFailed: become, ClaimsClosed: become,

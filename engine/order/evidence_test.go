@@ -194,3 +194,14 @@ func TestLateSuccessIsATruthThatTheBackendMustTakeInAnew(t *testing.T) {
 		})
 	}
 }
+
+func TestALateSuccessHasItsOwnMomentOfResult(t *testing.T) {
+	t.Parallel()
+	o := apply(t, claimed(t, noDeliver), evidence(order.FromQuery, order.ClaimsClosed), order.EventStatus)
+	o = do(t, o, func(o order.Order) order.Change {
+		return o.Apply(evidence(order.FromQuery, order.ClaimsSucceeded), after(time.Hour))
+	}, order.EventStatus, order.EventCaseOpened)
+	if got := o.Progress().Result; got.At != after(time.Hour) {
+		t.Errorf("result at %v, want the moment of the late success", got.At)
+	}
+}

@@ -106,7 +106,6 @@ func clip(s string, n int) string {
 
 // currencyDigits: active ISO 4217 codes with their minor-unit digits (list one,
 // amendment 176). Fund codes, metals and test codes are left out: nobody pays in them.
-//
 var currencyDigits = digitsTable(map[int]string{
 	0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
 	2: "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF " +

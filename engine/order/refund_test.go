@@ -157,3 +157,17 @@ func TestAFailedRefundTakesThePayerBackToWhatIsTrue(t *testing.T) {
 		})
 	}
 }
+
+func TestARefundThatFailedOnceIsWarnedAboutUntilAPersonHasLooked(t *testing.T) {
+	t.Parallel()
+	o := inState(t, claimed(t, noDeliver), order.FromQuery, order.Refunding)
+	o = apply(t, o, refundEvidence(undone, "R1", 8800), order.EventStatus, order.EventCaseOpened)
+	o = apply(t, o, refundEvidence(credited, "R1", 8800), order.EventStatus)
+	if p := o.Progress(); p.Status != order.StatusRefunded || !p.DoNotPayAgain || p.Review == nil {
+		t.Errorf("with the case open the payer sees %+v", p)
+	}
+	o = o.CloseCase(order.CaseRefundFailed, after(time.Hour), order.Detail{Actor: "agent"}).Order
+	if p := o.Progress(); p.DoNotPayAgain || p.Review != nil || p.Links.Repay == nil {
+		t.Errorf("with the case closed the payer sees %+v", p)
+	}
+}

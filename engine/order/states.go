@@ -105,7 +105,6 @@ type StageLimits struct {
 }
 
 // DefaultStageLimits are one and five minutes: the moments of the first two messages.
-//
 var DefaultStageLimits = StageLimits{Delayed: time.Minute, Prolonged: 5 * time.Minute}
 
 // CaseKind names why a person must look at an order.
