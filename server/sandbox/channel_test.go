@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -197,13 +198,7 @@ func TestStopEndsAnswersThatHang(t *testing.T) {
 		_, err := w.query("A1")
 		ended <- err
 	}()
-	for w.mustLoad("A1").Used.Timeout == 0 { // until the question is there
-		select {
-		case err := <-ended:
-			t.Fatalf("query ended before it hung: %v", err)
-		default:
-		}
-	}
+	w.until("the question", func() bool { return w.mustLoad("A1").Used.Timeout > 0 })
 	w.stopRun()
 	w.stopRun = nil
 	if err := receive(t, ended, "the answer"); err != nil {
@@ -211,13 +206,27 @@ func TestStopEndsAnswersThatHang(t *testing.T) {
 	}
 }
 
-func (w *world) mustLoad(no string) payment {
-	w.t.Helper()
-	p, err := w.sandbox.store.load(w.t.Context(), no)
-	if err != nil {
-		w.t.Fatal(err)
+func TestRunOutlastsAFailingStore(t *testing.T) {
+	t.Parallel()
+	for table, complaint := range map[string]string{
+		"jobs":     "cannot read what it owes",
+		"payments": "could not do what it owes",
+	} {
+		w := setup(t)
+		rename := func(from, to string) {
+			if _, err := w.sandbox.store.db.ExecContext(t.Context(), "ALTER TABLE "+from+" RENAME TO "+to); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.pay("A1", `"outcome":"succeeded"`)
+		rename(table, "gone")
+		w.run()
+		w.until("the complaint", func() bool { return strings.Contains(w.logged.String(), complaint) })
+		rename("gone", table)
+		if p := w.settled("A1", 1); !p.Callbacks[0].Accepted {
+			t.Errorf("without %s: kept %+v", table, p.Callbacks)
+		}
 	}
-	return p
 }
 
 func TestRunEndsWhileAnIntakeHangs(t *testing.T) {

@@ -139,9 +139,6 @@ func (s *Sandbox) Mount(app fiber.Router) {
 // GatewayURL is what the channel's adapter asks.
 func (s *Sandbox) GatewayURL() string { return s.cfg.BaseURL + "/sandbox/gateway" }
 
-// WebhookURL is where the shop's backend takes Anxin's webhooks.
-func (s *Sandbox) WebhookURL() string { return s.cfg.BaseURL + "/sandbox/backend/webhook" }
-
 // Close ends hanging answers and closes the store. Call it once Run has returned and
 // the server takes no more requests.
 func (s *Sandbox) Close() error {

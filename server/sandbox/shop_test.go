@@ -262,6 +262,20 @@ func TestOrderPageShowsTheNewestResult(t *testing.T) {
 	}
 }
 
+func TestStyleIsServed(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	_, page := w.do("GET", "/sandbox", "", "")
+	link := regexp.MustCompile(`<link rel="stylesheet" href="([^"]+)">`).FindStringSubmatch(page)
+	if link == nil {
+		t.Fatal("the page has no style")
+	}
+	response, raw := w.do("GET", link[1], "", "")
+	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/css; charset=utf-8" || !strings.Contains(raw, "prefers-color-scheme: dark") {
+		t.Errorf("%s: %d %s", link[1], response.StatusCode, response.Header.Get("Content-Type"))
+	}
+}
+
 func TestFormsAreBounded(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

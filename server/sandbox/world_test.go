@@ -236,23 +236,32 @@ func receive[T any](t *testing.T, from <-chan T, what string) T {
 // settled waits until n callbacks of an order were sent and their answers kept.
 func (w *world) settled(no string, n int) payment {
 	w.t.Helper()
+	w.until("enough callbacks", func() bool { return w.mustLoad(no).Sent >= n })
+	return w.mustLoad(no)
+}
+
+// until waits for something that announces itself nowhere.
+func (w *world) until(what string, holds func() bool) {
+	w.t.Helper()
 	deadline := time.After(eventually)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for {
-		p, err := w.sandbox.store.load(w.t.Context(), no)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		if p.Sent >= n {
-			return p
-		}
+	for !holds() {
 		select {
 		case <-deadline:
-			w.t.Fatalf("%d callbacks of %s were sent, not %d", p.Sent, no, n)
+			w.t.Fatalf("%s did not come", what)
 		case <-tick.C:
 		}
 	}
+}
+
+func (w *world) mustLoad(no string) payment {
+	w.t.Helper()
+	p, err := w.sandbox.store.load(w.t.Context(), no)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p
 }
 
 // owed returns the due times of what is owed, counted from now.
