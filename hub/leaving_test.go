@@ -69,6 +69,7 @@ func TestRunClosesEveryoneWhenItEnds(t *testing.T) {
 	n := setup(t)
 	n.truth.set("order:A", 1)
 	p, silent := n.dial(t), n.dial(t)
+	silent.expectQuiet() // it is served
 	p.subscribe("order:A", 0)
 	p.expect("snapshot", "order:A", 1)
 	stopped := make(chan struct{})

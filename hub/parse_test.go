@@ -147,3 +147,13 @@ func TestStaleReadIsMadeUpForByTheSweep(t *testing.T) {
 		t.Error("settling left the wrong state")
 	}
 }
+
+func TestReadOfOneWatcherDoesNotHideWhatOthersLost(t *testing.T) {
+	t.Parallel()
+	top := &topic{name: "t"}
+	top.read(5)
+	top.read(6) // a second watcher; the message 6 never came for the first
+	if !top.late(6) {
+		t.Error("the sweep would not find the loss")
+	}
+}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
-	"github.com/sirupsen/logrus"
 	logtest "github.com/sirupsen/logrus/hooks/test"
 	"go.uber.org/goleak"
 
@@ -120,7 +119,6 @@ type setting func(*hub.Config, *hub.Deps)
 func setup(tb testing.TB, settings ...setting) *node {
 	tb.Helper()
 	logger, hook := logtest.NewNullLogger()
-	logger.SetLevel(logrus.DebugLevel)
 	n := &node{truth: newTruth(), log: hook}
 	cfg := hub.Config{Limits: hub.Limits{MaxPerIP: -1}, Acts: []string{"support_opened"}}
 	deps := hub.Deps{Source: n.truth, Authorizer: tokens{}, Bus: membus.New().Join(), Log: logger}

@@ -31,7 +31,8 @@ type topic struct {
 	name string
 
 	mu sync.Mutex // guards what follows
-	// seq is the newest state that was passed on or read; 0 before either.
+	// seq is the newest state that all watchers were given, apart from those
+	// who are still reading; 0 before anybody has any.
 	seq int64
 	// behind says that a state newer than seq may exist although the truth may
 	// have been compared already: something arrived that did not fit.
@@ -168,13 +169,17 @@ func (t *topic) repair(s *state) {
 	t.offer(s)
 }
 
-// read notes that a watcher read seq from the Source. A stale read, older than
-// what other watchers have, is made up for by the sweep.
+// read notes that one watcher read seq from the Source. It only counts for the
+// topic if nobody had anything before: what is new to one watcher may have been
+// lost for the others, and the sweep must still find that. A stale read, older
+// than what others have, is made up for by the sweep as well.
 func (t *topic) read(seq int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.seq == 0 {
+		t.seq = seq
+	}
 	t.behind = t.behind || seq < t.seq
-	t.seq = max(t.seq, seq)
 }
 
 // late says whether the topic lacks the state with the seq of the Source. A
