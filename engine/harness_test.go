@@ -470,12 +470,35 @@ func (h *house) wantTasks(orderNo string, kinds ...engine.TaskKind) {
 	h.start()
 }
 
-// wantTimeline holds what is true of every timeline: no gap in seq, time never runs
-// back, attempts are numbered without a gap, and an attempt whose time was promised
-// begins within a second of it and never before.
+// wantTimeline holds what is true of every timeline, and that an attempt whose time was
+// promised begins within a second of it and never before.
 func (h *house) wantTimeline(orderNo string) {
 	h.t.Helper()
-	promised, attempt := order.Time(0), 0
+	promised := order.Time(0)
+	for _, ev := range h.wantGapless(orderNo) {
+		switch ev.Type { //nolint:exhaustive // the others promise nothing
+		case order.EventScheduled:
+			promised = ev.NextAttemptAt
+			if promised < ev.At {
+				h.t.Errorf("%s: seq %d promises the past: %v", orderNo, ev.Seq, promised)
+			}
+		case order.EventStarted:
+			if promised != 0 && (ev.At < promised || ev.At >= promised.Add(time.Second)) {
+				h.t.Errorf("%s: attempt %d was promised for %v and began at %v", orderNo, ev.Attempt, promised, ev.At)
+			}
+			promised = 0
+		case order.EventStatus:
+			promised = 0
+		}
+	}
+}
+
+// wantGapless holds what is true of every timeline even when the node is down or its
+// store fails: no gap in seq, time never runs back, attempts are numbered without a gap,
+// and nothing that was published is taken back.
+func (h *house) wantGapless(orderNo string) []order.Event {
+	h.t.Helper()
+	attempt := 0
 	events := h.events(orderNo)
 	for i, ev := range events {
 		if ev.Seq != int64(i+1) {
@@ -484,28 +507,17 @@ func (h *house) wantTimeline(orderNo string) {
 		if i > 0 && ev.At < events[i-1].At {
 			h.t.Errorf("%s: seq %d at %v is before its predecessor", orderNo, ev.Seq, ev.At)
 		}
-		switch ev.Type { //nolint:exhaustive // the others promise nothing
-		case order.EventScheduled:
-			promised = ev.NextAttemptAt
-			if promised < ev.At {
-				h.t.Errorf("%s: seq %d promises the past: %v", orderNo, ev.Seq, promised)
-			}
-		case order.EventStarted:
+		if ev.Type == order.EventStarted {
 			if attempt++; ev.Attempt != attempt {
 				h.t.Errorf("%s: attempt %d is numbered %d", orderNo, attempt, ev.Attempt)
 			}
-			if promised != 0 && (ev.At < promised || ev.At >= promised.Add(time.Second)) {
-				h.t.Errorf("%s: attempt %d was promised for %v and began at %v", orderNo, attempt, promised, ev.At)
-			}
-			promised = 0
-		case order.EventStatus:
-			promised = 0
 		}
 	}
 	if o := h.order(orderNo); o.Seq != int64(len(events)) {
 		h.t.Errorf("%s is at seq %d with %d events", orderNo, o.Seq, len(events))
 	}
 	h.wantNoDowngrade(orderNo)
+	return events
 }
 
 // wantNoDowngrade holds that what was published never went from a result back to
