@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"syscall"
@@ -74,25 +73,6 @@ func client(control func(network, address string, c syscall.RawConn) error) *htt
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-}
-
-var errPrivate = errors.New("address is not public")
-
-// sharedSpace is carrier-grade NAT (RFC 6598), as private as the ranges that netip knows.
-var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
-
-// refusePrivate runs on the address that is really dialled, after resolution, so a
-// name that changes its answer cannot slip through.
-func refusePrivate(_, address string, _ syscall.RawConn) error {
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return errPrivate
-	}
-	ip := ap.Addr().Unmap()
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || sharedSpace.Contains(ip) {
-		return errPrivate
-	}
-	return nil
 }
 
 // Send posts a webhook. Any 2xx answer accepts it; everything else is an

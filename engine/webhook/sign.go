@@ -56,6 +56,9 @@ func ParseSecret(s string) (Secret, error) {
 // String keeps the secret out of logs.
 func (Secret) String() string { return "whsec_[redacted]" }
 
+// GoString does the same for %#v.
+func (s Secret) GoString() string { return s.String() }
+
 // Sign returns the signature header for a message: one signature for each secret, so
 // that a receiver can move from one to the next.
 func Sign(secrets []Secret, id string, at time.Time, body []byte) string {
