@@ -91,7 +91,7 @@ func (c *chaos) answer(_ int, q channel.Query) (order.Evidence, error) {
 	switch {
 	case c.chance(15):
 		return order.Evidence{}, unreachable()
-	case c.chance(10):
+	case c.chance(11):
 		return order.Evidence{}, notFound()
 	case c.chance(10):
 		return claims(order.ClaimsProcessing), nil

@@ -37,8 +37,8 @@ func (e *Engine) deliver(ctx context.Context, t Task, w Webhook) error {
 	}
 	e.counts.deliveries.Add(1)
 	sendErr := e.send(ctx, t.Target, w)
-	if ctx.Err() != nil {
-		return nil // shutting down: sent again with the same webhook-id
+	if err := ctx.Err(); err != nil {
+		return err // shutting down: sent again with the same webhook-id
 	}
 	if sendErr != nil {
 		e.counts.deliveryFailures.Add(1)

@@ -25,7 +25,6 @@ type works struct {
 	*engine.Runner
 	t     *testing.T
 	tasks engine.TaskStore
-	do    func(ctx context.Context, t engine.Task)
 	stop  func()
 
 	mu   sync.Mutex
