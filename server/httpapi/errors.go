@@ -69,7 +69,7 @@ func fiberProblem(err error) (*Problem, bool) {
 	}
 	switch refused.Code {
 	case fiber.StatusNotFound:
-		return problem(refused.Code, "no_such_route", "there is nothing at this address"), true
+		return errNothingHere, true
 	case fiber.StatusMethodNotAllowed:
 		return problem(refused.Code, "method_not_allowed", "the address does not take this method; see Allow"), true
 	case fiber.StatusRequestEntityTooLarge:
@@ -86,6 +86,7 @@ func fiberProblem(err error) (*Problem, bool) {
 
 var (
 	errBodyTooLarge = problem(http.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than this address takes")
+	errNothingHere  = problem(http.StatusNotFound, "no_such_route", "there is nothing at this address")
 	errInternal     = problem(http.StatusInternalServerError, "internal", "something went wrong on our side; nothing was lost, try again")
 	errUnauthorized = problem(http.StatusUnauthorized, "unauthorized", "a valid api key or token is required").with(fiber.HeaderWWWAuthenticate, "Bearer")
 	errForbidden    = problem(http.StatusForbidden, "forbidden", "the token does not allow this")

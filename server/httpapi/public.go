@@ -34,7 +34,7 @@ func sendSpec(c *fiber.Ctx, spec []byte) error {
 func asset(c *fiber.Ctx) error {
 	body, contentType, ok := frontend.Asset(strings.Clone(c.Params("name")))
 	if !ok {
-		return fiber.ErrNotFound
+		return errNothingHere
 	}
 	c.Set(fiber.HeaderContentType, contentType)
 	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
@@ -45,7 +45,7 @@ func asset(c *fiber.Ctx) error {
 // to somebody without a link.
 func (a *api) frontDoor(c *fiber.Ctx) error {
 	if !a.cfg.Sandbox {
-		return fiber.ErrNotFound
+		return errNothingHere
 	}
 	return c.Redirect("/sandbox", fiber.StatusFound)
 }
