@@ -168,7 +168,7 @@ func (f file) applyBackends(c *Config, p *problems) {
 			if !validWebhookSecret(s) {
 				p.add(setting+".webhook.secrets", "entry %d must be whsec_ followed by 24 to 64 base64-encoded bytes", i+1)
 			}
-			backend.Secrets = append(backend.Secrets, Secret(s))
+			backend.Secrets = append(backend.Secrets, NewSecret(s))
 		}
 		c.Backends[name] = backend
 	}

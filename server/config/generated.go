@@ -30,7 +30,7 @@ func (c *Config) fillSecrets() error {
 		return err
 	}
 	if len(c.TokenSecrets) == 0 {
-		c.TokenSecrets = []Secret{Secret(g.TokenSecret)}
+		c.TokenSecrets = []Secret{NewSecret(g.TokenSecret)}
 	}
 	if c.Sandbox.On {
 		c.fillSandbox(g)
@@ -41,8 +41,8 @@ func (c *Config) fillSecrets() error {
 // fillSandbox gives the sandbox's shop an api key and a webhook. With the default keys
 // it shares the key "dev" with scripts, else it has a backend of its own.
 func (c *Config) fillSandbox(g generated) {
-	c.Sandbox.ChannelSecret, c.Sandbox.WebhookSecret = Secret(g.SandboxChannel), Secret(g.SandboxWebhook)
-	c.Sandbox.Backend, c.Sandbox.APIKey = sandboxShop, Secret(g.SandboxAPIKey)
+	c.Sandbox.ChannelSecret, c.Sandbox.WebhookSecret = NewSecret(g.SandboxChannel), NewSecret(g.SandboxWebhook)
+	c.Sandbox.Backend, c.Sandbox.APIKey = sandboxShop, NewSecret(g.SandboxAPIKey)
 	if len(c.APIKeys) == 1 && c.APIKeys[0].Key.Reveal() == devAPIKey {
 		c.Sandbox.Backend, c.Sandbox.APIKey = c.APIKeys[0].Name, c.APIKeys[0].Key
 	} else {

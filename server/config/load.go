@@ -90,12 +90,12 @@ func (l *loader) stores() {
 	if scheme, _, ok := strings.Cut(database, ":"); !ok || !slices.Contains([]string{"sqlite", "postgres", "postgresql"}, scheme) {
 		l.problems.add("ANXIN_DATABASE_URL", "must begin with sqlite: or postgres:")
 	}
-	l.cfg.DatabaseURL = Secret(database)
+	l.cfg.DatabaseURL = NewSecret(database)
 	redis := l.env("ANXIN_REDIS_URL")
 	if scheme, _, ok := strings.Cut(redis, ":"); redis != "" && (!ok || !slices.Contains([]string{"redis", "rediss", "unix"}, scheme)) {
 		l.problems.add("ANXIN_REDIS_URL", "must begin with redis:, rediss: or unix:")
 	}
-	l.cfg.RedisURL = Secret(redis)
+	l.cfg.RedisURL = NewSecret(redis)
 }
 
 func (l *loader) keys() {
@@ -127,7 +127,7 @@ func (l *loader) apiKeys() {
 			l.problems.add(setting, "must be set: name:key,…")
 			return
 		}
-		l.cfg.APIKeys = []APIKey{{Name: devAPIKey, Key: devAPIKey}}
+		l.cfg.APIKeys = []APIKey{{Name: devAPIKey, Key: NewSecret(devAPIKey)}}
 		return
 	}
 	for i, entry := range strings.Split(list, ",") {
@@ -144,7 +144,7 @@ func (l *loader) apiKeys() {
 		case slices.ContainsFunc(l.cfg.APIKeys, func(k APIKey) bool { return k.Key.Reveal() == key }):
 			l.problems.add(setting, "entry %d: the key is there already", i+1)
 		}
-		l.cfg.APIKeys = append(l.cfg.APIKeys, APIKey{Name: name, Key: Secret(key)})
+		l.cfg.APIKeys = append(l.cfg.APIKeys, APIKey{Name: name, Key: NewSecret(key)})
 	}
 }
 
@@ -166,7 +166,7 @@ func (l *loader) tokenSecrets() {
 		if len(secret) < minTokenKey {
 			l.problems.add(setting, "entry %d must have at least %d bytes", i+1, minTokenKey)
 		}
-		l.cfg.TokenSecrets = append(l.cfg.TokenSecrets, Secret(secret))
+		l.cfg.TokenSecrets = append(l.cfg.TokenSecrets, NewSecret(secret))
 	}
 }
 

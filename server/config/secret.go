@@ -7,12 +7,15 @@ import (
 
 // Secret is a value that no log, error or dump may show: however it is printed or
 // encoded, it reads "[redacted]". Reveal is the one way to its content.
-type Secret string
+type Secret struct{ value string }
+
+// NewSecret wraps a value.
+func NewSecret(value string) Secret { return Secret{value} }
 
 const redacted = "[redacted]"
 
 // Reveal returns the content.
-func (s Secret) Reveal() string { return string(s) }
+func (s Secret) Reveal() string { return s.value }
 
 // String hides the content.
 func (Secret) String() string { return redacted }
