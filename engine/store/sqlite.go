@@ -32,7 +32,7 @@ func sqliteMigrations() fs.FS {
 // automatic checkpoint: the checkpointer does it, off the writer's way.
 const (
 	writerPragmas = "journal_mode(WAL) synchronous(FULL) busy_timeout(5000) temp_store(MEMORY) cache_size(-65536) " +
-		"wal_autocheckpoint(0) journal_size_limit(33554432)"
+		"wal_autocheckpoint(0) journal_size_limit(16777216)"
 	readerPragmas     = "query_only(1) busy_timeout(5000) temp_store(MEMORY) cache_size(-8192)"
 	checkpointPragmas = "synchronous(FULL) busy_timeout(1000) cache_size(-1024)"
 )
