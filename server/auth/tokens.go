@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -100,7 +101,7 @@ func (t *Tokens) Verify(kind Kind, subject, token string, now time.Time) error {
 // Subject returns what a genuine token is for. An expired one gives its subject and
 // ErrTokenExpired; anything else gives ErrForbidden. It may be handed any bytes.
 func (t *Tokens) Subject(kind Kind, token string, now time.Time) (string, error) {
-	if len(token) > MaxToken {
+	if len(token) > MaxToken || strings.ContainsAny(token, "\r\n") { // which the decoder would skip
 		return "", ErrForbidden
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(token)

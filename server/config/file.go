@@ -88,7 +88,7 @@ func readLimited(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer r.Close() //nolint:errcheck // only read
 	content, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err == nil && len(content) > maxFile {
 		err = errFileSize

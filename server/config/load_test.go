@@ -121,7 +121,7 @@ func TestAPublicServerIsConfiguredByItsEnvironment(t *testing.T) {
 	if c.Development || c.Sandbox.On || len(c.APIKeys) != 2 || len(c.TokenSecrets) != 2 || len(c.Origins) != 2 || len(c.TrustedProxies) != 2 {
 		t.Errorf("config %+v", c)
 	}
-	if c.TokenSecrets[0].Reveal() != "new-"+goodSecret || !c.Log.JSON || c.Log.Level != logrus.DebugLevel {
+	if c.TokenSecrets[0].Reveal() != "new-"+goodSecret || !c.Log.JSON || c.Log.Level.String() != "debug" {
 		t.Errorf("config %+v", c)
 	}
 	if _, err := os.Stat(filepath.Join(e["ANXIN_DATA_DIR"], "secrets.json")); !errors.Is(err, os.ErrNotExist) {

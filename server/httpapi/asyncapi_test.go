@@ -173,12 +173,12 @@ func TestTheDescribedCodesAreTheHubs(t *testing.T) {
 	for _, code := range properties["code"].(map[string]any)["enum"].([]any) {
 		described = append(described, code.(string))
 	}
-	var real []string
+	var existing []string
 	for _, info := range hub.ErrorCodes() {
-		real = append(real, string(info.Code))
+		existing = append(existing, string(info.Code))
 	}
-	if !slices.Equal(described, real) {
-		t.Errorf("described %v, the hub has %v", described, real)
+	if !slices.Equal(described, existing) {
+		t.Errorf("described %v, the hub has %v", described, existing)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // TestBadInputIsNamedAndChangesNothing is the table of everything that a caller can get
 // wrong. Each entry has its code, names the field where there is one, and leaves the
 // store as it was.
-func TestBadInputIsNamedAndChangesNothing(t *testing.T) {
+func TestBadInputIsNamedAndChangesNothing(t *testing.T) { //nolint:tparallel // one store, which is compared at the end
 	t.Parallel()
 	w := setup(t)
 	foreign := w.register(registration("OTHER")).ViewToken

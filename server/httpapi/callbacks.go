@@ -40,11 +40,11 @@ func callback(c *fiber.Ctx) channel.Request {
 		Query:      string(c.Request().URI().QueryString()),
 		ReceivedAt: time.Now(),
 	}
-	c.Request().Header.VisitAll(func(k, v []byte) {
+	for k, v := range c.Request().Header.All() {
 		if name := string(k); name != clientHeader {
 			r.Header.Add(name, string(v))
 		}
-	})
+	}
 	if body := c.Request().Body(); len(body) <= channel.DefaultMaxBody {
 		r.Body = slices.Clone(body)
 	}

@@ -85,7 +85,7 @@ func (d decoder) next() (json.Token, error) {
 
 // value reads one JSON value. null leaves the zero value: absent and null are the same.
 func (d decoder) value(path string, v reflect.Value) error {
-	if u, ok := v.Addr().Interface().(json.Unmarshaler); ok {
+	if u, ok := reflect.TypeAssert[json.Unmarshaler](v.Addr()); ok {
 		return d.self(path, u)
 	}
 	t, err := d.next()

@@ -38,8 +38,7 @@ var known = []struct {
 
 // asProblem gives the problem of an error, false for one that nobody expected.
 func asProblem(err error) (*Problem, bool) {
-	var p *Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*Problem](err); ok {
 		return p, true
 	}
 	if field, ok := errors.AsType[*order.FieldError](err); ok {

@@ -97,19 +97,17 @@ func readTime(t *order.Time, v string) bool {
 
 func filterOf(c *fiber.Ctx) (engine.Filter, error) {
 	f := engine.Filter{Limit: defaultPage}
-	var refused error
 	seen := make(map[string]bool)
-	c.Context().QueryArgs().VisitAll(func(k, v []byte) {
+	for k, v := range c.Context().QueryArgs().All() {
 		name := string(k)
 		read, ok := filters[name]
 		switch {
-		case refused != nil:
 		case !ok:
-			refused = badParameter(clip(strings.ToValidUTF8(name, "?")), "there is no such parameter")
+			return f, badParameter(clip(strings.ToValidUTF8(name, "?")), "there is no such parameter")
 		case seen[name] || !read(&f, string(v)):
-			refused = badParameter(name, "is not valid, or there twice")
+			return f, badParameter(name, "is not valid, or there twice")
 		}
 		seen[name] = true
-	})
-	return f, refused
+	}
+	return f, nil
 }

@@ -75,26 +75,23 @@ func (a *api) log(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	a.deps.Log.WithFields(logrus.Fields{
-		"method": methodName(c), "route": route, "status": c.Response().StatusCode(),
+	line := a.deps.Log.WithFields(logrus.Fields{
+		"method": strings.Clone(c.Method()), "route": route, "status": c.Response().StatusCode(),
 		"ms": time.Since(began).Milliseconds(), "bytes": len(c.Response().Body()), "request_id": requestID(c),
-	}).Log(levelOf(route, c.Response().StatusCode()), "request")
+	})
+	switch {
+	case c.Response().StatusCode() >= http.StatusInternalServerError:
+		line.Error("request")
+	case slices.Contains(frequent, route):
+		line.Debug("request")
+	default:
+		line.Info("request")
+	}
 	return nil
 }
 
-// methodName copies the method. Fiber lets no unknown one this far.
-func methodName(c *fiber.Ctx) string { return strings.Clone(c.Method()) }
-
-// levelOf keeps what probes and browsers ask for all the time out of the normal log.
-func levelOf(route string, status int) logrus.Level {
-	if status >= http.StatusInternalServerError {
-		return logrus.ErrorLevel
-	}
-	if slices.Contains([]string{"/healthz", "/readyz", "/metrics", "/assets/:name"}, route) {
-		return logrus.DebugLevel
-	}
-	return logrus.InfoLevel
-}
+// frequent is what probes and browsers ask for all the time: kept out of the normal log.
+var frequent = []string{"/healthz", "/readyz", "/metrics", "/assets/:name"} //nolint:gochecknoglobals // a list, never changed
 
 // recover turns a panic into a 500. The value of the panic is logged only when the
 // runtime made it: any other may hold data of the request.

@@ -61,9 +61,9 @@ func TestTheContactIsMaskedAndThePageLinkWorks(t *testing.T) {
 		t.Errorf("payer %v", payer)
 	}
 	full := w.want(http.StatusOK, "GET", "/v1/orders/A1", nil, bearer(shopKey))
-	for _, clear := range []string{"13812345678", "alice@", "device-1"} {
-		if strings.Contains(string(full.body), clear) {
-			t.Errorf("%q in %s", clear, full.body)
+	for _, plain := range []string{"13812345678", "alice@", "device-1"} {
+		if strings.Contains(string(full.body), plain) {
+			t.Errorf("%q in %s", plain, full.body)
 		}
 	}
 	page := w.want(http.StatusOK, "GET", strings.TrimPrefix(r.PageURL, w.base), nil)

@@ -56,7 +56,7 @@ func (a *api) form(c *fiber.Ctx, do func(context.Context, string) (order.Order, 
 	}
 	ctx, cancel := work()
 	defer cancel()
-	o, err := do(ctx, orderNo)
+	_, err := do(ctx, orderNo)
 	soon, tooSoon := errors.AsType[*engine.TooSoonError](err)
 	switch {
 	case err == nil:
@@ -65,15 +65,20 @@ func (a *api) form(c *fiber.Ctx, do func(context.Context, string) (order.Order, 
 	case errors.Is(err, engine.ErrNotFound):
 		return a.expired(c)
 	case tooSoon:
-		if o, err = a.deps.Engine.Order(ctx, orderNo); err == nil {
-			return a.render(ctx, c, http.StatusTooManyRequests, o, token, page.NoticeTooSoon, soon.RetryAfter)
-		}
+		return a.renderAgain(ctx, c, http.StatusTooManyRequests, orderNo, token, page.NoticeTooSoon, soon.RetryAfter)
 	case errors.Is(err, engine.ErrBusy):
-		if o, err = a.deps.Engine.Order(ctx, orderNo); err == nil {
-			return a.render(ctx, c, http.StatusServiceUnavailable, o, token, page.NoticeFailed, 0)
-		}
+		return a.renderAgain(ctx, c, http.StatusServiceUnavailable, orderNo, token, page.NoticeFailed, 0)
 	}
 	return a.unavailable(c, err)
+}
+
+// renderAgain shows the page with what became of a form that was not taken.
+func (a *api) renderAgain(ctx context.Context, c *fiber.Ctx, status int, orderNo, token string, notice page.Notice, checkIn time.Duration) error {
+	o, err := a.deps.Engine.Order(ctx, orderNo)
+	if err != nil {
+		return a.unavailable(c, err)
+	}
+	return a.render(ctx, c, status, o, token, notice, checkIn)
 }
 
 // render answers with the page. checkIn overrides what the order says about when the

@@ -11,7 +11,7 @@ import (
 
 // Problem is an error answer as RFC 9457 describes it. Code is stable: clients branch
 // on it, never on the text.
-type Problem struct {
+type Problem struct { //nolint:errname // the name in RFC 9457
 	Type     string `json:"type"`
 	Title    string `json:"title"`
 	Status   int    `json:"status"`

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	_ "embed" // the descriptions are part of the binary
-
 	"strings"
 
 	"github.com/gofiber/fiber/v2"

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -116,8 +117,9 @@ func setup(t *testing.T, change ...func(*httpapi.Config, *httpapi.Deps)) *world 
 	w := &world{t: t, log: &lockedBuffer{}}
 	log := logrus.New()
 	log.SetOutput(w.log)
-	log.SetLevel(logrus.DebugLevel)
-	var err error
+	level, err := logrus.ParseLevel("debug")
+	must(t, err)
+	log.SetLevel(level)
 	w.store, err = store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "anxin.db"), store.Options{Log: log})
 	must(t, err)
 	w.tokens, err = auth.NewTokens(tokenSecret)
@@ -269,10 +271,7 @@ func registration(orderNo string) object {
 
 // with returns a copy of o with one field replaced, or removed by nil.
 func with(o object, field string, value any) object {
-	c := object{}
-	for k, v := range o {
-		c[k] = v
-	}
+	c := maps.Clone(o)
 	if c[field] = value; value == nil {
 		delete(c, field)
 	}
