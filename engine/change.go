@@ -132,7 +132,9 @@ func (c *Commit) writesTask(key TaskKey) bool {
 // oweWebhooks writes one webhook for each result and case that the change tells.
 func (e *Engine) oweWebhooks(c *Commit, change order.Change) {
 	o := change.Order
-	if !e.deps.Backends[o.Backend] {
+	// An order that was registered to be delivered stays so when its backend is taken out
+	// of the configuration: what cannot be sent becomes a case, and not a wait without end.
+	if !e.deps.Backends[o.Backend] && o.Fulfilment != order.FulfilmentPending {
 		return
 	}
 	for _, ev := range change.Events {
@@ -145,16 +147,16 @@ func (e *Engine) oweWebhooks(c *Commit, change order.Change) {
 			Body: webhookBody(o, ev, kind), CreatedAt: ev.At,
 		})
 	}
-	if len(c.Webhooks) > 0 && !redelivers(o) {
+	if len(c.Webhooks) > 0 && !promisesDelivery(o) {
 		c.addTask(deliverTask(o), o.UpdatedAt)
 	}
 }
 
-// redelivers reports whether a delivery to the backend failed and is planned again. It
-// keeps its time, which was shown or asked for by the backend, and then takes newer
-// webhooks along.
-func redelivers(o order.Order) bool {
-	return o.Facts.DeliveryFailures > 0 && o.Facts.DeliveryFailures <= len(deliverySchedule)
+// promisesDelivery reports whether the payer is shown that a delivery is being tried
+// again, now or at a time. It keeps that time, and then takes newer webhooks along; all
+// other news is sent at once.
+func promisesDelivery(o order.Order) bool {
+	return o.Status() == order.StatusConfirming && o.Payment != order.Pending && (o.Attempting || o.NextAttemptAt != 0)
 }
 
 // webhookType names what a backend is told of an event, "" for nothing. In pushed mode

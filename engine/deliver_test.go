@@ -282,3 +282,43 @@ func TestLateSuccessIsDeliveredAfterTheFailure(t *testing.T) {
 		h.wantTasks("A1")
 	})
 }
+
+// A backend that was away for hours is back: a result does not wait for the next try of
+// an older message.
+func TestResultIsNotHeldUpByTheRetriesOfACase(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		h.backend.does(func(int, engine.Webhook) error { return refusing("http_500") })
+		h.register("A1", withWebhook)
+		h.claim("A1")
+		wrong := claims(order.ClaimsSucceeded)
+		wrong.Amount = &order.Money{Minor: 1, Currency: "CNY"}
+		h.callback(note{OrderNo: "A1", Key: "c1", Evidence: wrong})
+		for range 10 {
+			h.pass(11 * time.Minute)
+		}
+		h.backend.does(nil)
+		h.callback(paidNote("A1", "c2"))
+		h.pass(time.Second)
+		h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
+		if got := h.backend.types("A1"); !slices.Equal(got, []string{"order.case_opened", "order.succeeded"}) {
+			t.Errorf("the backend was told %v", got)
+		}
+	})
+}
+
+func TestOrderOfABackendThatIsGoneIsStillDelivered(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		h.register("A1", withWebhook)
+		h.claim("A1")
+		h.backends = nil
+		h.restart()
+		h.backend.does(func(int, engine.Webhook) error { return refusing("no_endpoint") })
+		h.callback(paidNote("A1", "c1"))
+		h.pass(time.Second)
+		if o := h.order("A1"); o.NextAttemptAt == 0 || o.Diagnosis() != order.DiagnosisProcessingFailed {
+			t.Errorf("next at %v, diagnosis %s: the payer waits for what nobody does", o.NextAttemptAt, o.Diagnosis())
+		}
+	})
+}

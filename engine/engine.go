@@ -77,7 +77,7 @@ func orDefault[T int | time.Duration](v, def T) T {
 	return def
 }
 
-// Run fires tasks until ctx ends and returns when the last handler has.
+// Run fires tasks until ctx ends and returns when the last handler has. It runs once.
 func (e *Engine) Run(ctx context.Context) error {
 	e.runner.run(ctx)
 	return nil

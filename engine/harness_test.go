@@ -245,6 +245,7 @@ type house struct {
 	backend  *backend
 	listener *listener
 	log      *logrus.Logger
+	backends map[string]bool
 	wrap     func(engine.Store) engine.Store // what the engine sees of the store
 	stopRun  func()
 }
@@ -256,8 +257,9 @@ func setup(t *testing.T) *house {
 	log.SetOutput(io.Discard)
 	h := &house{
 		t: t, dsn: "sqlite:" + filepath.Join(t.TempDir(), "anxin.db"), log: log,
-		wrap:    func(s engine.Store) engine.Store { return s },
-		channel: newScripted(), backend: &backend{}, listener: &listener{told: make(map[string][]order.Progress)},
+		backends: map[string]bool{shop: true},
+		wrap:     func(s engine.Store) engine.Store { return s },
+		channel:  newScripted(), backend: &backend{}, listener: &listener{told: make(map[string][]order.Progress)},
 	}
 	h.open()
 	t.Cleanup(h.stop)
@@ -298,7 +300,7 @@ func (h *house) startWith(channels map[string]channel.Channel) {
 	h.t.Helper()
 	e, err := engine.New(h.cfg, engine.Deps{
 		Store: h.wrap(h.store), Channels: channels, Sender: h.backend,
-		Backends: map[string]bool{shop: true}, Listener: h.listener, Log: h.log,
+		Backends: h.backends, Listener: h.listener, Log: h.log,
 	})
 	if err != nil {
 		h.t.Fatal(err)
