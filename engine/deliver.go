@@ -56,7 +56,7 @@ func (e *Engine) deliver(ctx context.Context, t Task, w Webhook) error {
 func (e *Engine) send(ctx context.Context, backend string, w Webhook) error {
 	ctx, cancel := context.WithTimeout(ctx, maxCall)
 	defer cancel()
-	return e.deps.Sender.Send(ctx, backend, w)
+	return e.contained(func() error { return e.deps.Sender.Send(ctx, backend, w) })
 }
 
 // undelivered promises the next try, or opens a case when the schedule has run out;

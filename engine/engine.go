@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -116,6 +117,21 @@ func (e *Engine) Seqs(ctx context.Context, orderNos []string) (map[string]int64,
 func (e *Engine) HasChannel(name string) bool {
 	_, ok := e.deps.Channels[name]
 	return ok
+}
+
+var errPanicked = errors.New("adapter panicked")
+
+// contained calls an adapter and makes a panic in it an error, which follows the
+// schedule like any other. The runner's own guard would run the task again with every
+// lease, for ever, on an answer that the adapter cannot bear.
+func (e *Engine) contained(call func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.deps.Log.WithField("stack", string(debug.Stack())).Error("adapter panicked")
+			err = errPanicked
+		}
+	}()
+	return call()
 }
 
 func now() order.Time { return order.At(time.Now()) }

@@ -147,7 +147,7 @@ func (e *Engine) ask(ctx context.Context, o order.Order) reply {
 		return a
 	}
 	closing, cancel := context.WithTimeout(ctx, e.timeoutOf(o))
-	err := e.deps.Channels[o.Channel].Close(closing, queryOf(o))
+	err := e.contained(func() error { return e.deps.Channels[o.Channel].Close(closing, queryOf(o)) })
 	cancel()
 	if err != nil && !errors.Is(err, channel.ErrAlreadyPaid) {
 		return a
@@ -175,7 +175,11 @@ func (e *Engine) query(ctx context.Context, o order.Order) reply {
 	e.counts.queries.Add(1)
 	ctx, cancel := context.WithTimeout(ctx, e.timeoutOf(o))
 	defer cancel()
-	evidence, err := ch.Query(ctx, queryOf(o))
+	var evidence order.Evidence
+	err := e.contained(func() (err error) {
+		evidence, err = ch.Query(ctx, queryOf(o))
+		return err
+	})
 	if err == nil {
 		evidence.Source = order.FromQuery
 		return reply{Answer: order.Answer{Outcome: evidence.Claims.Outcome(), Evidence: &evidence}}

@@ -502,3 +502,29 @@ func TestOrderOfAChannelThatIsGoneBecomesACase(t *testing.T) {
 		}
 	})
 }
+
+// A bug in an adapter is a query that brought no answer: the schedule goes on, and its
+// times are kept.
+func TestAdapterThatPanicsDoesNotStopTheSchedule(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		h.channel.answers(func(n int, _ channel.Query) (order.Evidence, error) {
+			if n < 5 {
+				panic("a bug in the adapter")
+			}
+			return claims(order.ClaimsSucceeded), nil
+		})
+		h.backend.does(func(n int, _ engine.Webhook) error {
+			if n == 1 {
+				panic("a bug in the sender")
+			}
+			return nil
+		})
+		h.register("A1", withWebhook)
+		h.claim("A1")
+		h.pass(50 * time.Second)
+		h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
+		h.wantTimeline("A1")
+		h.wantTasks("A1")
+	})
+}
