@@ -80,7 +80,7 @@ func (e *encoded) writeOrder(ctx context.Context, w *writes) error {
 	}
 	args := []any{
 		o.OrderNo, o.Seq, string(o.Status()), o.Channel, string(o.Diagnosis()), string(o.Stage),
-		int64(o.CreatedAt), int64(o.UpdatedAt), e.state, e.contact,
+		int64(o.CreatedAt), int64(o.UpdatedAt), e.state, e.contact, o.Backend,
 	}
 	statement := w.insertOrder
 	if e.Expect != 0 {

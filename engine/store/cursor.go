@@ -46,7 +46,7 @@ func parseCursor(f engine.Filter) (position, error) {
 // page to page.
 func checksum(f engine.Filter, body []byte) []byte {
 	sum := fnv.New32a()
-	fields := []string{string(f.Status), f.Channel, string(f.Diagnosis), string(f.Stage), f.Since.String(), f.Until.String(), ""}
+	fields := []string{f.Backend, string(f.Status), f.Channel, string(f.Diagnosis), string(f.Stage), f.Since.String(), f.Until.String(), ""}
 	_, _ = sum.Write([]byte(strings.Join(fields, "\x00"))) // a hash never fails
 	_, _ = sum.Write(body)
 	return sum.Sum(nil)

@@ -65,6 +65,7 @@ func listQuery(f engine.Filter, limit int) (string, []any, error) {
 			add(column+" = $", value)
 		}
 	}
+	equal("backend", f.Backend)
 	equal("status", string(f.Status))
 	equal("channel", f.Channel)
 	equal("diagnosis", string(f.Diagnosis))

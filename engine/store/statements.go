@@ -11,10 +11,10 @@ import (
 const (
 	sqlReleaseLeases = `UPDATE tasks SET lease_until = 0, token = 0 WHERE lease_until <> 0`
 
-	sqlInsertOrder = `INSERT INTO orders (order_no, seq, status, channel, diagnosis, stage, created_at, updated_at, state, contact)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (order_no) DO NOTHING`
+	sqlInsertOrder = `INSERT INTO orders (order_no, seq, status, channel, diagnosis, stage, created_at, updated_at, state, contact, backend)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (order_no) DO NOTHING`
 	sqlUpdateOrder = `UPDATE orders SET seq = $2, status = $3, channel = $4, diagnosis = $5, stage = $6,
-created_at = $7, updated_at = $8, state = $9, contact = $10 WHERE order_no = $1 AND seq = $11`
+created_at = $7, updated_at = $8, state = $9, contact = $10, backend = $11 WHERE order_no = $1 AND seq = $12`
 	sqlInsertEvent = `INSERT INTO events (order_no, seq, type, at, event) VALUES ($1, $2, $3, $4, $5)`
 
 	sqlTaskFence = `SELECT token FROM tasks WHERE order_no = $1 AND kind = $2 AND target = $3`

@@ -203,10 +203,13 @@ func TestTopicsOpenToTheirTokens(t *testing.T) {
 // through that was not issued.
 func FuzzToken(f *testing.F) {
 	ts := tokens(f, newSecret)
-	genuine := issue(f, ts, KindView, "A1", time.Hour)
+	const genuine = "AQEAAAABJ0HwAJJEcAN0Hq1hQTFfvhfQngtCSCDhPLa6QZHJ" // for A1, until 2126
+	if err := ts.Verify(KindView, "A1", genuine, time.Now()); err != nil {
+		f.Fatal(err)
+	}
 	f.Add(genuine)
 	f.Add(genuine[:len(genuine)-1])
-	f.Add(issue(f, tokens(f, oldSecret), KindView, "A1", time.Hour))
+	f.Add(genuine + "\n")
 	f.Add("")
 	f.Add(strings.Repeat("_", MaxToken))
 	f.Fuzz(func(t *testing.T, token string) {

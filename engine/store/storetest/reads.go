@@ -87,7 +87,7 @@ func testFilters(t *testing.T, s engine.Store) {
 	limits := order.StageLimits{Delayed: time.Minute, Prolonged: time.Hour}
 	put := func(orderNo, channel string, minute int, live func(order.Order) order.Change) {
 		c := register(t, orderNo, start.Add(time.Duration(minute)*time.Minute))
-		c.Order.Channel = channel
+		c.Order.Channel, c.Order.Backend = channel, "shop of "+channel
 		commit(t, s, registration(c))
 		if live != nil {
 			commit(t, s, following(c.Order, live(c.Order)))
@@ -108,6 +108,8 @@ func testFilters(t *testing.T, s engine.Store) {
 		want   []string
 	}{
 		"all":               {engine.Filter{}, []string{"closed", "slow", "paying", "waiting"}},
+		"backend":           {engine.Filter{Backend: "shop of alipay"}, []string{"closed", "slow"}},
+		"backend, status":   {engine.Filter{Backend: "shop of alipay", Status: order.StatusConfirming}, []string{"slow"}},
 		"status":            {engine.Filter{Status: order.StatusConfirming}, []string{"slow", "paying"}},
 		"channel":           {engine.Filter{Channel: "alipay"}, []string{"closed", "slow"}},
 		"diagnosis":         {engine.Filter{Diagnosis: order.DiagnosisChannelSilent}, []string{"slow"}},

@@ -12,9 +12,11 @@ CREATE TABLE orders (
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
   state      TEXT   NOT NULL, -- the order without its payer's contact
-  contact    TEXT   NOT NULL  -- phone, e-mail, push addresses; '' = none
+  contact    TEXT   NOT NULL, -- phone, e-mail, push addresses; '' = none
+  backend    TEXT   NOT NULL
 );
 CREATE INDEX orders_newest ON orders (created_at DESC, order_no);
+CREATE INDEX orders_by_backend ON orders (backend, created_at DESC, order_no);
 CREATE INDEX orders_by_channel ON orders (channel, created_at DESC, order_no);
 CREATE INDEX orders_by_status ON orders (status, created_at DESC, order_no);
 CREATE INDEX orders_by_diagnosis ON orders (diagnosis, created_at DESC, order_no);
