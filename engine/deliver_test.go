@@ -196,6 +196,26 @@ func TestCheckNowOfADelivery(t *testing.T) {
 			h.wantTimeline("A1")
 		})
 	})
+	t.Run("does not use the schedule up", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, func(t *testing.T, h *house) {
+			h.backend.does(func(int, engine.Webhook) error { return refusing("connection") })
+			h.paid("A1")
+			for range 30 {
+				h.pass(6 * time.Second)
+				var soon *engine.TooSoonError
+				if err := check(h); err != nil && !errors.As(err, &soon) {
+					t.Fatal(err)
+				}
+			}
+			h.pass(time.Second)
+			h.wantCases("A1")
+			if next := h.order("A1").NextAttemptAt; next == 0 || next.Sub(order.At(time.Now())) > time.Minute {
+				t.Errorf("after many check-nows the next try is at %v", next)
+			}
+			h.wantTimeline("A1")
+		})
+	})
 	t.Run("does not repeat a first delivery that is under way", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, func(t *testing.T, h *house) {

@@ -225,13 +225,14 @@ func (e *Engine) imminent(o order.Order, key TaskKey, by order.Time) bool {
 }
 
 // recovering returns the task that moves the order on. A first delivery is not
-// recovery: it is under way since the commit that made it due.
+// recovery: it is under way since the commit that made it due. Asking for another
+// begins its schedule anew, as a second try: a payer who asks often must not use it up.
 func (e *Engine) recovering(o order.Order) (Task, order.Work, bool) {
 	switch {
 	case !settled(o) && e.queries(o):
 		return Task{TaskKey: queryTask(o)}, order.WorkQuery, true
 	case o.Payment == order.Succeeded && o.Fulfilment == order.FulfilmentPending && o.Facts.DeliveryFailures > 0:
-		return Task{TaskKey: deliverTask(o), Tries: o.Facts.DeliveryFailures}, order.WorkDeliver, true
+		return Task{TaskKey: deliverTask(o), Tries: 1}, order.WorkDeliver, true
 	}
 	return Task{}, "", false
 }
