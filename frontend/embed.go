@@ -32,7 +32,6 @@ type asset struct {
 }
 
 // assets are the files of the build by name. They are as fixed as the binary.
-//
 var assets = mustLoad("page.js", "page.css", "legacy.js")
 
 // Asset returns the body and media type of an asset by its hashed name, the last part

@@ -234,6 +234,9 @@ func (a *app) run(ctx context.Context) error {
 func (a *app) stopServing(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin-closeMargin)
 	defer cancel()
+	if a.sandbox != nil {
+		a.sandbox.EndHanging()
+	}
 	var both sync.WaitGroup
 	both.Go(func() { a.hub.Drain(ctx, a.cfg.Drain) })
 	both.Go(func() {

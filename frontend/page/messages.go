@@ -16,7 +16,6 @@ func Messages() []Message {
 }
 
 // messages is sorted by key; a catalogue has exactly these.
-//
 var messages = []Message{
 	{"action.check", nil},
 	{"action.claim", nil},
