@@ -51,10 +51,22 @@ func TestOnlyAllowedOriginsMayCallFromABrowser(t *testing.T) {
 
 func TestOtherRoutesCanBeMounted(t *testing.T) {
 	t.Parallel()
-	w := setup(t)
-	w.app.Get("/sandbox", func(c *fiber.Ctx) error { return c.SendString("shop") })
-	if a := w.want(http.StatusOK, "GET", "/sandbox", nil); string(a.body) != "shop" {
-		t.Errorf("answered %s", a.body)
+	var app *fiber.App
+	setup(t, func(c *httpapi.Config, d *httpapi.Deps) {
+		var err error
+		app, err = httpapi.New(*c, *d)
+		must(t, err)
+	})
+	app.Get("/sandbox", func(c *fiber.Ctx) error { return c.SendString("shop") })
+	for path, want := range map[string]int{"/sandbox": http.StatusOK, "/sandbox/else": http.StatusNotFound, "/healthz": http.StatusOK} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://anxin.example"+path, nil)
+		must(t, err)
+		resp, err := app.Test(req)
+		must(t, err)
+		must(t, resp.Body.Close())
+		if resp.StatusCode != want || resp.Header.Get("X-Request-Id") == "" {
+			t.Errorf("%s: %d", path, resp.StatusCode)
+		}
 	}
 }
 
