@@ -167,8 +167,10 @@ func webhookType(ev order.Event) string {
 		return "order.case_opened"
 	case ev.Type != order.EventStatus || ev.Detail.Work == order.WorkDeliver || ev.Detail.Source == order.FromBackend:
 		return ""
-	case ev.Detail.RefundID != "" && ev.Detail.Payment == order.Succeeded:
-		return "order.refunding" // a partial refund, or one that failed: the body tells
+	case ev.Detail.Code == order.CodeRefundFailed:
+		return "" // the case that it opens is told
+	case ev.Detail.Code == order.CodeRefund && ev.Detail.Payment == order.Succeeded:
+		return "order.refunding" // a part of the amount; the body tells how much
 	case ev.Detail.Payment == order.Pending:
 		return ""
 	}

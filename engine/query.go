@@ -229,10 +229,11 @@ func (e *Engine) imminent(o order.Order, key TaskKey, by order.Time) bool {
 // begins its schedule anew, as a second try: a payer who asks often must not use it up.
 func (e *Engine) recovering(o order.Order) (Task, order.Work, bool) {
 	switch {
+	case o.Payment == order.Succeeded && o.Fulfilment == order.FulfilmentPending:
+		// The first delivery is under way by itself; only a failed one can be brought forward.
+		return Task{TaskKey: deliverTask(o), Tries: 1}, order.WorkDeliver, o.Facts.DeliveryFailures > 0
 	case !settled(o) && e.queries(o):
 		return Task{TaskKey: queryTask(o)}, order.WorkQuery, true
-	case o.Payment == order.Succeeded && o.Fulfilment == order.FulfilmentPending && o.Facts.DeliveryFailures > 0:
-		return Task{TaskKey: deliverTask(o), Tries: 1}, order.WorkDeliver, true
 	}
 	return Task{}, "", false
 }

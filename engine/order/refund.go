@@ -31,6 +31,7 @@ func (c *Change) bookRefund(ev Evidence, now Time, d Detail) {
 	if c.Order.Payment == Pending {
 		c.settle(ev, now, paid) // what is refunded was paid
 	}
+	d.Code = CodeRefund
 	c.Order.Refunds = next.Refunds
 	c.Order.weighRefunds()
 	c.emit(EventStatus, now, d)
@@ -52,7 +53,7 @@ func (c *Change) strikeRefund(ev Evidence, now Time, d Detail) {
 		c.openCase(CaseConflict, now, d)
 		return
 	}
-	d.Code = codeRefundFailed
+	d.Code = CodeRefundFailed
 	if c.Order.Payment == Pending {
 		c.settle(ev, now, paid)
 	}
@@ -66,9 +67,11 @@ func (c *Change) strikeRefund(ev Evidence, now Time, d Detail) {
 	c.openCase(CaseRefundFailed, now, d)
 }
 
-// codeRefundFailed marks the event of a refund that was struck out: without it, it
-// would read like one that was accepted.
-const codeRefundFailed = "refund_failed"
+// Codes of the events that a refund causes; its id may be empty and cannot tell.
+const (
+	CodeRefund       = "refund"        // booked: accepted or credited
+	CodeRefundFailed = "refund_failed" // struck out
+)
 
 // failedRefund reads a refund that did not go through. Its amount stays 0 where the
 // evidence names none.
