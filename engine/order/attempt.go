@@ -151,6 +151,7 @@ func (o Order) Delivered(seq int64, now Time) Change {
 		return c
 	}
 	c.Order.Fulfilment = FulfilmentDone
+	c.Order.closeAnswered(now, CaseDeliveryFailed)
 	if c.Order.Status() == o.Status() {
 		c.emit(EventDelivered, now, detail)
 		return c

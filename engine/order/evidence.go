@@ -217,17 +217,17 @@ func (c *Change) settle(ev Evidence, now Time, d Detail) {
 		o.Fault = DiagnosisCallbackMissing // kept even where the result is final at once
 	}
 	o.endAttempts()
-	o.closeAnswered(now)
+	o.closeAnswered(now, CaseQueryExhausted, CaseQueryRefused)
 	o.ResolvedAt = 0 // a late success has its own moment of resolution
 	c.emit(EventStatus, now, d)
 }
 
 func (o *Order) endAttempts() { o.Attempting, o.NextAttemptAt = false, 0 }
 
-// closeAnswered ends the cases whose only question was what the channel knows.
-func (o *Order) closeAnswered(now Time) {
+// closeAnswered ends the cases whose only question has been answered.
+func (o *Order) closeAnswered(now Time, kinds ...CaseKind) {
 	for i, k := range o.Cases {
-		if k.ClosedAt == 0 && slices.Contains([]CaseKind{CaseQueryExhausted, CaseQueryRefused}, k.Kind) {
+		if k.ClosedAt == 0 && slices.Contains(kinds, k.Kind) {
 			o.Cases[i].ClosedAt = now
 		}
 	}

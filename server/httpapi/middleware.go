@@ -91,7 +91,7 @@ func (a *api) log(c *fiber.Ctx) error {
 }
 
 // frequent is what probes and browsers ask for all the time: kept out of the normal log.
-var frequent = []string{"/healthz", "/readyz", "/metrics", "/assets/:name"} //nolint:gochecknoglobals // a list, never changed
+var frequent = []string{"/healthz", "/readyz", "/metrics", "/assets/:name"}
 
 // recover turns a panic into a 500. The value of the panic is logged only when the
 // runtime made it: any other may hold data of the request.

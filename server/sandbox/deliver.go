@@ -16,8 +16,6 @@ import (
 
 // redeliveries are the gaps after a callback that was not accepted. With the first
 // sending they are fifteen in a good day, like those of WeChat Pay.
-//
-//nolint:gochecknoglobals // a table
 var redeliveries = []time.Duration{
 	15 * time.Second, 30 * time.Second, 3 * time.Minute, 10 * time.Minute, 20 * time.Minute,
 	30 * time.Minute, 30 * time.Minute, 30 * time.Minute, time.Hour,

@@ -23,8 +23,6 @@ var files embed.FS
 
 // langs are the languages in the order of the matcher: the first one serves whom no
 // other suits.
-//
-//nolint:gochecknoglobals // a table
 var langs = []string{"en", "zh-CN"}
 
 // pages are the parsed pages and their texts.

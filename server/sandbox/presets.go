@@ -11,8 +11,6 @@ type preset struct {
 
 // presets are in the order in which they are offered. Where a query's fault is to be
 // seen, the callback is lost: otherwise it would tell the result before any query.
-//
-//nolint:gochecknoglobals // a table
 var presets = []preset{
 	{"late", Plan{Outcome: Succeeds, Callback: CallbackPlan{Delay: seconds(12)}, Query: QueryPlan{Processing: 3}}},
 	{"fine", Plan{Outcome: Succeeds}},

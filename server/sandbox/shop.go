@@ -19,8 +19,6 @@ type item struct {
 	Price order.Money
 }
 
-//
-//nolint:gochecknoglobals // a table
 var items = []item{
 	{"tea", order.Money{Minor: 8800, Currency: "CNY"}},
 	{"cup", order.Money{Minor: 3600, Currency: "CNY"}},
