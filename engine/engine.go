@@ -113,6 +113,11 @@ func (e *Engine) Seqs(ctx context.Context, orderNos []string) (map[string]int64,
 	return e.deps.Store.Seqs(ctx, orderNos)
 }
 
+// Audits returns what people did, newest first, below an id (0 = from the newest).
+func (e *Engine) Audits(ctx context.Context, before int64, limit int) ([]Audit, error) {
+	return e.deps.Store.Audits(ctx, before, limit)
+}
+
 // HasChannel reports whether a channel is configured under the name.
 func (e *Engine) HasChannel(name string) bool {
 	_, ok := e.deps.Channels[name]

@@ -17,6 +17,7 @@ type Store interface {
 	IntakeReader
 	OutboxReader
 	TaskClaimer
+	AuditReader
 }
 
 // Committer makes changes durable.
@@ -62,6 +63,13 @@ type OutboxReader interface {
 	NextWebhook(ctx context.Context, orderNo string) (Webhook, error)
 }
 
+// AuditReader reads what people did.
+type AuditReader interface {
+	// Audits returns at most limit entries with an id below before (0 = the newest),
+	// newest first.
+	Audits(ctx context.Context, before int64, limit int) ([]Audit, error)
+}
+
 // TaskClaimer hands out due tasks.
 type TaskClaimer interface {
 	// ClaimTasks leases at most limit live tasks that are due by dueBy and whose lease
@@ -92,6 +100,7 @@ type Commit struct {
 	Accepted  *WebhookOutcome // a webhook that the backend accepted or that was given up
 	Key       *Key            // idempotency key to take
 	Fence     *Fence          // the task this commit speaks for
+	Audit     *Audit          // the person this commit is done for
 }
 
 // TaskKind names what a task does.
@@ -193,6 +202,16 @@ type Key struct {
 	Hash    string
 	Seq     int64 // of the order after the request
 	At      order.Time
+}
+
+// Audit is one act of a person: what was done, to what, by whom and why.
+type Audit struct {
+	ID     int64 // rises with each entry; given by the store
+	At     order.Time
+	Actor  string // name of the operator's key
+	Action string // "callbacks.replay"
+	Target string // what it was done to: an order, a channel, a case
+	Reason string // in the actor's words
 }
 
 // Filter selects orders. Zero fields select all.

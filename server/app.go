@@ -163,13 +163,13 @@ func (a *app) channels() (map[string]channel.Channel, error) {
 }
 
 func (a *app) buildHTTP(tokens *auth.Tokens) error {
-	keys := make([]auth.Key, len(a.cfg.APIKeys))
-	for i, k := range a.cfg.APIKeys {
-		keys[i] = auth.Key{Name: k.Name, Value: k.Key.Reveal()}
-	}
-	known, err := auth.NewKeys(keys)
+	known, err := knownKeys(a.cfg.APIKeys)
 	if err != nil {
 		return fmt.Errorf("api keys: %w", err)
+	}
+	operators, err := knownKeys(a.cfg.OperatorKeys)
+	if err != nil {
+		return fmt.Errorf("operator keys: %w", err)
 	}
 	renderer, err := page.New(page.Options{PublicURL: a.cfg.PublicURL, Brand: a.cfg.Brand.Name, DelayedAfter: a.cfg.Stages.Delayed})
 	if err != nil {
@@ -180,7 +180,7 @@ func (a *app) buildHTTP(tokens *auth.Tokens) error {
 		CheckGap: a.cfg.CheckGap, ViewLife: a.cfg.Tokens.View, InboxLife: a.cfg.Tokens.Inbox,
 		Origins: a.cfg.Origins, TrustedProxies: a.cfg.TrustedProxies,
 	}, httpapi.Deps{
-		Engine: a.engine, Hub: a.hub, Keys: known, Tokens: tokens, Page: renderer, Live: httpapi.Live(a.hub),
+		Engine: a.engine, Hub: a.hub, Keys: known, Operators: operators, Tokens: tokens, Page: renderer, Live: httpapi.Live(a.hub),
 		Ready: a.store.Ready, Log: a.log,
 	})
 	if err == nil && a.sandbox != nil {
@@ -276,6 +276,14 @@ func (a *app) welcome() {
 	if a.cfg.Development {
 		a.log.Info("development: api key \"dev\", secrets and data are in the data folder; do not expose this")
 	}
+}
+
+func knownKeys(list []config.APIKey) (*auth.Keys, error) {
+	keys := make([]auth.Key, len(list))
+	for i, k := range list {
+		keys[i] = auth.Key{Name: k.Name, Value: k.Key.Reveal()}
+	}
+	return auth.NewKeys(keys)
 }
 
 func reveal(secrets []config.Secret) []string {

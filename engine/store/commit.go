@@ -30,7 +30,7 @@ func (e *encoded) write(ctx context.Context, w *writes) error {
 	if err := e.check(ctx, w); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeEvents, e.writeTasks, e.writeCallbacks, e.writeWebhooks, e.writeKey} {
+	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeEvents, e.writeTasks, e.writeCallbacks, e.writeWebhooks, e.writeKey, e.writeAudit} {
 		if err := step(ctx, w); err != nil {
 			return err
 		}
@@ -154,5 +154,14 @@ func (e *encoded) writeKey(ctx context.Context, w *writes) error {
 		return nil
 	}
 	_, err := w.run(ctx, "write idempotency key", w.insertKey, k.OrderNo, k.Key, k.Hash, k.Seq, int64(k.At))
+	return err
+}
+
+func (e *encoded) writeAudit(ctx context.Context, w *writes) error {
+	a := e.Audit
+	if a == nil {
+		return nil
+	}
+	_, err := w.run(ctx, "write audit", w.insertAudit, int64(a.At), a.Actor, a.Action, a.Target, a.Reason)
 	return err
 }

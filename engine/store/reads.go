@@ -18,7 +18,8 @@ const (
 	sqlCallbacks = `SELECT channel, dedupe_key, notification, raw FROM callbacks WHERE order_no = $1 AND state = $2 ORDER BY id LIMIT $3`
 	sqlWebhook   = `SELECT id, seq, type, body, created_at FROM webhooks
 WHERE order_no = $1 AND accepted_at = 0 AND given_up_at = 0 ORDER BY seq, id LIMIT 1`
-	sqlPing = `SELECT COUNT(*) FROM schema_migrations`
+	sqlAudits = `SELECT id, at, actor, action, target, reason FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2`
+	sqlPing   = `SELECT COUNT(*) FROM schema_migrations`
 )
 
 // maxRows bounds what one call returns, so that no caller can make the store hold a
@@ -44,15 +45,15 @@ const (
 type reads struct {
 	pool *sql.DB
 
-	order, events, key, callbacks, webhook, pinged *sql.Stmt
-	seqs                                           map[int]*sql.Stmt // by size
+	order, events, key, callbacks, webhook, audits, pinged *sql.Stmt
+	seqs                                                   map[int]*sql.Stmt // by size
 }
 
 func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 	r := &reads{pool: pool, seqs: make(map[int]*sql.Stmt)}
 	for text, into := range map[string]**sql.Stmt{
 		sqlOrder: &r.order, sqlEvents: &r.events, sqlKey: &r.key,
-		sqlCallbacks: &r.callbacks, sqlWebhook: &r.webhook, sqlPing: &r.pinged,
+		sqlCallbacks: &r.callbacks, sqlWebhook: &r.webhook, sqlAudits: &r.audits, sqlPing: &r.pinged,
 	} {
 		statement, err := pool.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with pool
 		if err != nil {

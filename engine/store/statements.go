@@ -38,7 +38,9 @@ RETURNING order_no, kind, target, due_at, tries`
 	sqlInsertWebhook = `INSERT INTO webhooks (id, order_no, seq, type, body, created_at) VALUES ($1, $2, $3, $4, $5, $6)`
 	sqlEndWebhook    = `UPDATE webhooks SET accepted_at = $2, given_up_at = $3 WHERE id = $1 AND accepted_at = 0 AND given_up_at = 0`
 
-	sqlKeyExists = `SELECT 1 FROM idempotency_keys WHERE order_no = $1 AND key = $2`
+	sqlKeyExists   = `SELECT 1 FROM idempotency_keys WHERE order_no = $1 AND key = $2`
+	sqlInsertAudit = `INSERT INTO audit (at, actor, action, target, reason) VALUES ($1, $2, $3, $4, $5)`
+
 	sqlInsertKey = `INSERT INTO idempotency_keys (order_no, key, hash, seq, at) VALUES ($1, $2, $3, $4, $5)`
 )
 
@@ -54,6 +56,7 @@ type writes struct {
 	taskFence, putTask, deleteTask, claimTasks      *sql.Stmt
 	callbackExists, insertCallback, settleCallback  *sql.Stmt
 	insertWebhook, endWebhook, keyExists, insertKey *sql.Stmt
+	insertAudit                                     *sql.Stmt
 }
 
 func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
@@ -64,7 +67,7 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
 		sqlTaskFence: &w.taskFence, sqlPutTask: &w.putTask, sqlDeleteTask: &w.deleteTask, sqlClaimTasks: &w.claimTasks,
 		sqlCallbackExists: &w.callbackExists, sqlInsertCallback: &w.insertCallback, sqlSettleCallback: &w.settleCallback,
 		sqlInsertWebhook: &w.insertWebhook, sqlEndWebhook: &w.endWebhook,
-		sqlKeyExists: &w.keyExists, sqlInsertKey: &w.insertKey,
+		sqlKeyExists: &w.keyExists, sqlInsertKey: &w.insertKey, sqlInsertAudit: &w.insertAudit,
 	} {
 		statement, err := conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with conn
 		if err != nil {

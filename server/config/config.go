@@ -20,6 +20,7 @@ type Config struct {
 	RedisURL    Secret // empty = in-process bus
 
 	APIKeys      []APIKey
+	OperatorKeys []APIKey // people and tools that may act on everybody's orders; empty = nobody
 	TokenSecrets []Secret // the first signs, all verify
 	Tokens       Lifetimes
 	Backends     map[string]Backend // by the name of their api key

@@ -120,16 +120,34 @@ func (l *loader) keys() {
 var backendName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 func (l *loader) apiKeys() {
-	const setting = "ANXIN_API_KEYS"
+	l.cfg.APIKeys = l.keyList("ANXIN_API_KEYS", true)
+	for i, k := range l.cfg.APIKeys {
+		if l.cfg.Sandbox.On && k.Name == sandboxShop {
+			l.problems.add("ANXIN_API_KEYS", "entry %d: the name %q is taken by the sandbox", i+1, sandboxShop)
+		}
+	}
+	l.cfg.OperatorKeys = l.keyList("ANXIN_OPERATOR_KEYS", false)
+	for i, k := range l.cfg.OperatorKeys {
+		if !l.cfg.Development && slices.ContainsFunc(l.cfg.APIKeys, func(b APIKey) bool { return b.Key.Reveal() == k.Key.Reveal() }) {
+			l.problems.add("ANXIN_OPERATOR_KEYS", "entry %d: the key is a backend's; people need keys of their own", i+1)
+		}
+	}
+}
+
+// keyList reads a setting of the form name:key,… In a development installation it is
+// the key "dev" unless it is set.
+func (l *loader) keyList(setting string, needed bool) []APIKey {
 	list := l.env(setting)
 	if list == "" {
-		if !l.cfg.Development {
-			l.problems.add(setting, "must be set: name:key,…")
-			return
+		if l.cfg.Development {
+			return []APIKey{{Name: devAPIKey, Key: NewSecret(devAPIKey)}}
 		}
-		l.cfg.APIKeys = []APIKey{{Name: devAPIKey, Key: NewSecret(devAPIKey)}}
-		return
+		if needed {
+			l.problems.add(setting, "must be set: name:key,…")
+		}
+		return nil
 	}
+	var keys []APIKey
 	for i, entry := range strings.Split(list, ",") {
 		name, key, ok := strings.Cut(strings.TrimSpace(entry), ":")
 		switch {
@@ -139,13 +157,12 @@ func (l *loader) apiKeys() {
 			l.problems.add(setting, "entry %d: the key must have at least %d characters", i+1, minAPIKey)
 		case key == "" || !visibleASCII(key):
 			l.problems.add(setting, "entry %d: the key must be visible ASCII", i+1)
-		case l.cfg.Sandbox.On && name == sandboxShop:
-			l.problems.add(setting, "entry %d: the name %q is taken by the sandbox", i+1, sandboxShop)
-		case slices.ContainsFunc(l.cfg.APIKeys, func(k APIKey) bool { return k.Key.Reveal() == key }):
+		case slices.ContainsFunc(keys, func(k APIKey) bool { return k.Key.Reveal() == key }):
 			l.problems.add(setting, "entry %d: the key is there already", i+1)
 		}
-		l.cfg.APIKeys = append(l.cfg.APIKeys, APIKey{Name: name, Key: NewSecret(key)})
+		keys = append(keys, APIKey{Name: name, Key: NewSecret(key)})
 	}
+	return keys
 }
 
 func visibleASCII(s string) bool {

@@ -29,6 +29,7 @@ type Engine interface {
 	CheckNow(ctx context.Context, orderNo string) (order.Order, error)
 	Update(ctx context.Context, orderNo, key, hash string, u order.Update) (order.Order, error)
 	Receive(ctx context.Context, channel string, r channel.Request) (channel.Answer, error)
+	Audits(ctx context.Context, before int64, limit int) ([]engine.Audit, error)
 	Counts() engine.Counts
 }
 
@@ -67,18 +68,19 @@ type Config struct {
 
 // Deps are what the API stands on.
 type Deps struct {
-	Engine Engine
-	Hub    Hub
-	Keys   *auth.Keys
-	Tokens *auth.Tokens
-	Page   Page
-	Live   fiber.Handler               // see Live
-	Ready  func(context.Context) error // whether the store can be used
-	Log    logrus.FieldLogger
+	Engine    Engine
+	Hub       Hub
+	Keys      *auth.Keys
+	Operators *auth.Keys // who may use /v1/ops
+	Tokens    *auth.Tokens
+	Page      Page
+	Live      fiber.Handler               // see Live
+	Ready     func(context.Context) error // whether the store can be used
+	Log       logrus.FieldLogger
 }
 
 func (d Deps) validate() error {
-	if d.Engine == nil || d.Hub == nil || d.Keys == nil || d.Tokens == nil || d.Page == nil ||
+	if d.Engine == nil || d.Hub == nil || d.Keys == nil || d.Operators == nil || d.Tokens == nil || d.Page == nil ||
 		d.Live == nil || d.Ready == nil || d.Log == nil {
 		return errors.New("http api: a dependency is missing")
 	}

@@ -36,6 +36,18 @@ func (a *api) backend(c *fiber.Ctx) (string, error) {
 	return "", a.limits.failed(c, errUnauthorized)
 }
 
+// operator admits operator keys and returns the name of the caller's, for the audit.
+func (a *api) operator(c *fiber.Ctx) (string, error) {
+	credential := bearer(c)
+	if name, ok := a.deps.Operators.Name(credential); ok {
+		return name, nil
+	}
+	if _, ok := a.deps.Keys.Name(credential); ok {
+		return "", errForbidden // a backend's key, in the wrong place
+	}
+	return "", a.limits.failed(c, errUnauthorized)
+}
+
 // caller is who asks about one order.
 type caller struct {
 	backend string // "" = the bearer of a view token

@@ -23,6 +23,9 @@ func (a *api) routes() []route {
 		on("POST", "/v1/orders/:order_no/claim", a.limits.act, a.claim),
 		on("POST", "/v1/orders/:order_no/query", a.limits.act, a.checkNow),
 		on("POST", "/v1/callbacks/:channel", a.receive),
+
+		on("GET", "/v1/ops/audit", a.audit),
+
 		on("GET", livePath, a.deps.Live),
 
 		on("GET", "/pay/:order_no", a.limits.look, a.page),

@@ -26,7 +26,7 @@ func TestNothingSecretOrPersonalIsLogged(t *testing.T) {
 	w.register(with(with(registration("P1"), "mode", "pushed"), "subject", "marked-subject"))
 	inbox := r.InboxToken
 	secrets := []string{
-		shopKey, otherKey, tokenSecret, channelSecret, r.ViewToken, inbox, "marked-", "13877776666", "marked@",
+		shopKey, otherKey, operatorKey, tokenSecret, channelSecret, r.ViewToken, inbox, "marked-", "13877776666", "marked@",
 	}
 	credentials := []header{bearer(shopKey), bearer(r.ViewToken), bearer(inbox), bearer("marked-credential"), nil}
 	extra := header{

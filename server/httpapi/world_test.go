@@ -34,6 +34,7 @@ import (
 
 const (
 	shopKey       = "shop-key-7c1f0f3a9b2d4e6f"
+	operatorKey   = "operator-key-5e6f7a8b9c0d1e2f"
 	otherKey      = "other-key-0a1b2c3d4e5f6071"
 	tokenSecret   = "a secret of tests, longer than 32 bytes"
 	channelSecret = "the secret of the simulated channel"
@@ -153,6 +154,8 @@ func (w *world) serve(eng *engine.Engine, log logrus.FieldLogger, change []func(
 	w.base = "http://" + listener.Addr().String()
 	keys, err := auth.NewKeys([]auth.Key{{Name: "shop", Value: shopKey}, {Name: "other", Value: otherKey}})
 	must(t, err)
+	operators, err := auth.NewKeys([]auth.Key{{Name: "wang", Value: operatorKey}})
+	must(t, err)
 	renderer, err := page.New(page.Options{PublicURL: w.base})
 	must(t, err)
 	cfg := httpapi.Config{
@@ -160,7 +163,7 @@ func (w *world) serve(eng *engine.Engine, log logrus.FieldLogger, change []func(
 		Origins: []string{"https://shop.example"}, Sandbox: true,
 	}
 	deps := httpapi.Deps{
-		Engine: eng, Hub: w.hub, Keys: keys, Tokens: w.tokens, Page: renderer, Live: httpapi.Live(w.hub),
+		Engine: eng, Hub: w.hub, Keys: keys, Operators: operators, Tokens: w.tokens, Page: renderer, Live: httpapi.Live(w.hub),
 		Ready: func(ctx context.Context) error { return errors.Join(w.ready, w.store.Ready(ctx)) }, Log: log,
 	}
 	for _, f := range change {

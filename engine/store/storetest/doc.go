@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) engine.Store) {
 		"callbacks move through their states":                       testCallbackStates,
 		"a callback's request is kept byte for byte":                testCallbackBytes,
 		"webhooks come lowest seq first until they end":             testWebhooks,
+		"audit entries come newest first":                           testAudits,
 		"an idempotency key is taken once per order":                testKeys,
 	} {
 		t.Run(name, func(t *testing.T) {
