@@ -223,6 +223,7 @@ func (a *app) run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	a.stopServing(ctx)
+	_ = listener.Close() // a stop before the server began to serve has not closed it
 	cancel()
 	parts.Wait()
 	a.log.Info("stopped")

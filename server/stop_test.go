@@ -3,14 +3,17 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/sirupsen/logrus"
 
 	"anxin/hub"
+	"anxin/server/config"
 )
 
 // TestGracefulStop holds what a rolling restart relies on: live clients are told when to
@@ -76,4 +79,27 @@ func readType(t *testing.T, ws *websocket.Conn, want string) object {
 		t.Fatalf("frame %s, want %s", raw, want)
 	}
 	return frame
+}
+
+// TestStopAtOnce stops a server that has had no time to begin to serve.
+func TestStopAtOnce(t *testing.T) {
+	t.Parallel()
+	settings := map[string]string{"ANXIN_LISTEN": "127.0.0.1:0", "ANXIN_PUBLIC_URL": "http://127.0.0.1:1", "ANXIN_DATA_DIR": t.TempDir()}
+	cfg, err := config.Load(func(name string) string { return settings[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	for range 5 {
+		a, err := build(t.Context(), cfg, log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if err := a.run(ctx); err != nil {
+			t.Error(err)
+		}
+	}
 }

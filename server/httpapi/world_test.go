@@ -181,6 +181,7 @@ func (w *world) serve(eng *engine.Engine, log logrus.FieldLogger, change []func(
 	t.Cleanup(func() {
 		w.hub.Drain(context.Background(), time.Millisecond)
 		must(t, w.app.ShutdownWithTimeout(patience))
+		_ = listener.Close() // a shutdown before the app began to serve has not closed it
 		cancel()
 		parts.Wait()
 		transport.CloseIdleConnections()
