@@ -78,13 +78,14 @@ func (e *encoded) writeOrder(ctx context.Context, w *writes) error {
 	if o == nil {
 		return nil
 	}
-	args := []any{
-		o.OrderNo, o.Seq, string(o.Status()), o.Channel, string(o.Diagnosis()), string(o.Stage),
-		int64(o.CreatedAt), int64(o.UpdatedAt), e.state, e.contact, o.Backend,
+	status, diagnosis, stage := string(o.Status()), string(o.Diagnosis()), string(o.Stage)
+	statement, args := w.insertOrder, []any{
+		o.OrderNo, o.Seq, status, o.Channel, diagnosis, stage, int64(o.CreatedAt), int64(o.UpdatedAt), e.state, e.contact, o.Backend,
 	}
-	statement := w.insertOrder
 	if e.Expect != 0 {
-		statement, args = w.updateOrder, append(args, e.Expect)
+		statement, args = w.updateOrder, []any{
+			o.OrderNo, o.Seq, status, diagnosis, stage, int64(o.UpdatedAt), e.state, e.contact, e.Expect,
+		}
 	}
 	changed, err := w.run(ctx, "write order", statement, args...)
 	if err == nil && changed == 0 {

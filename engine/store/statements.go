@@ -13,8 +13,10 @@ const (
 
 	sqlInsertOrder = `INSERT INTO orders (order_no, seq, status, channel, diagnosis, stage, created_at, updated_at, state, contact, backend)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (order_no) DO NOTHING`
-	sqlUpdateOrder = `UPDATE orders SET seq = $2, status = $3, channel = $4, diagnosis = $5, stage = $6,
-created_at = $7, updated_at = $8, state = $9, contact = $10, backend = $11 WHERE order_no = $1 AND seq = $12`
+	// Channel, backend and created_at never change. Naming them would make SQLite write
+	// their index entries again.
+	sqlUpdateOrder = `UPDATE orders SET seq = $2, status = $3, diagnosis = $4, stage = $5, updated_at = $6, state = $7, contact = $8
+WHERE order_no = $1 AND seq = $9`
 	sqlInsertEvent = `INSERT INTO events (order_no, seq, type, at, event) VALUES ($1, $2, $3, $4, $5)`
 
 	sqlTaskFence = `SELECT token FROM tasks WHERE order_no = $1 AND kind = $2 AND target = $3`

@@ -15,12 +15,16 @@ CREATE TABLE orders (
   contact    TEXT   NOT NULL, -- phone, e-mail, push addresses; '' = none
   backend    TEXT   NOT NULL
 );
-CREATE INDEX orders_newest ON orders (created_at DESC, order_no);
+-- Lists are a backend's, newest first. What never changes may be indexed for all orders:
+-- that costs a registration, and no change of state. What changes is indexed only while
+-- it is rare: the orders that somebody waits for or looks into, and the ends that are no
+-- success. The others are so many that walking orders_by_backend finds a page of them.
 CREATE INDEX orders_by_backend ON orders (backend, created_at DESC, order_no);
-CREATE INDEX orders_by_channel ON orders (channel, created_at DESC, order_no);
-CREATE INDEX orders_by_status ON orders (status, created_at DESC, order_no);
-CREATE INDEX orders_by_diagnosis ON orders (diagnosis, created_at DESC, order_no);
-CREATE INDEX orders_by_stage ON orders (stage, created_at DESC, order_no);
+CREATE INDEX orders_by_channel ON orders (backend, channel, created_at DESC, order_no);
+CREATE INDEX orders_live ON orders (backend, created_at DESC, order_no)
+  WHERE stage <> 'resolved' OR diagnosis <> 'resolved';
+CREATE INDEX orders_unpaid ON orders (backend, status, created_at DESC, order_no)
+  WHERE status IN ('failed', 'closed', 'refunding', 'refunded');
 
 CREATE TABLE events (
   order_no TEXT   NOT NULL,
