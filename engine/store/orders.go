@@ -86,12 +86,38 @@ func listQuery(f engine.Filter, limit int) (string, []any, error) {
 		args = append(args, after.orderNo)
 		where = append(where, strings.Replace(before, "> $", "> $"+strconv.Itoa(len(args)), 1))
 	}
+	where = append(where, indexHints(f)...)
 	query := "SELECT state, contact FROM orders"
 	if len(where) > 0 {
 		query += " WHERE " + strings.Join(where, " AND ")
 	}
 	args = append(args, limit)
 	return query + " ORDER BY created_at DESC, order_no LIMIT $" + strconv.Itoa(len(args)), args, nil
+}
+
+// The conditions of the partial indexes, word for word: a database uses such an index only
+// for a query that says its condition too.
+const (
+	conditionLive   = "(stage <> 'resolved' OR diagnosis <> 'resolved')"
+	conditionUnpaid = "status IN ('failed', 'closed', 'refunding', 'refunded')"
+)
+
+// indexHints returns the conditions that follow from f and open the way to a partial
+// index. They exclude nothing that f selects: an order whose status is not final has a
+// stage that is not resolved.
+func indexHints(f engine.Filter) []string {
+	var hints []string
+	switch f.Status {
+	case order.StatusFailed, order.StatusClosed, order.StatusRefunding, order.StatusRefunded:
+		hints = append(hints, conditionUnpaid)
+	case order.StatusAwaiting, order.StatusConfirming:
+		return []string{conditionLive}
+	case order.StatusSucceeded:
+	}
+	if (f.Stage != "" && f.Stage != order.Resolved) || (f.Diagnosis != "" && f.Diagnosis != order.DiagnosisResolved) {
+		hints = append(hints, conditionLive)
+	}
+	return hints
 }
 
 // Seqs returns the newest seq of each of the orders that exist; see engine.OrderReader.

@@ -111,6 +111,8 @@ func testFilters(t *testing.T, s engine.Store) {
 		"backend":           {engine.Filter{Backend: "shop of alipay"}, []string{"closed", "slow"}},
 		"backend, status":   {engine.Filter{Backend: "shop of alipay", Status: order.StatusConfirming}, []string{"slow"}},
 		"status":            {engine.Filter{Status: order.StatusConfirming}, []string{"slow", "paying"}},
+		"never paid":        {engine.Filter{Status: order.StatusClosed, Stage: order.Resolved}, []string{"closed"}},
+		"not claimed":       {engine.Filter{Status: order.StatusAwaiting, Stage: order.Fresh}, []string{"waiting"}},
 		"channel":           {engine.Filter{Channel: "alipay"}, []string{"closed", "slow"}},
 		"diagnosis":         {engine.Filter{Diagnosis: order.DiagnosisChannelSilent}, []string{"slow"}},
 		"stage":             {engine.Filter{Stage: order.Resolved}, []string{"closed"}},
