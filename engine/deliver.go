@@ -36,7 +36,7 @@ func (e *Engine) deliver(ctx context.Context, t Task, w Webhook) error {
 		}
 	}
 	e.counts.deliveries.Add(1)
-	sendErr := e.send(ctx, t.Target, w)
+	_, sendErr := e.send(ctx, t.Target, w)
 	if err := ctx.Err(); err != nil {
 		return err // shutting down: sent again with the same webhook-id
 	}
@@ -53,10 +53,14 @@ func (e *Engine) deliver(ctx context.Context, t Task, w Webhook) error {
 	return err
 }
 
-func (e *Engine) send(ctx context.Context, backend string, w Webhook) error {
+func (e *Engine) send(ctx context.Context, backend string, w Webhook) (reply Reply, err error) {
 	ctx, cancel := context.WithTimeout(ctx, maxCall)
 	defer cancel()
-	return e.contained(func() error { return e.deps.Sender.Send(ctx, backend, w) })
+	err = e.contained(func() (err error) {
+		reply, err = e.deps.Sender.Send(ctx, backend, w)
+		return err
+	})
+	return reply, err
 }
 
 // undelivered promises the next try, or opens a case when the schedule has run out;

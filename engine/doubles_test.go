@@ -150,7 +150,7 @@ type sending struct {
 	at time.Time
 }
 
-func (b *backend) Send(ctx context.Context, _ string, w engine.Webhook) error {
+func (b *backend) Send(ctx context.Context, _ string, w engine.Webhook) (engine.Reply, error) {
 	b.mu.Lock()
 	b.sent = append(b.sent, sending{w, time.Now()})
 	n, f, latency := len(b.sent), b.onSend, b.latency
@@ -159,18 +159,18 @@ func (b *backend) Send(ctx context.Context, _ string, w engine.Webhook) error {
 		select {
 		case <-time.After(latency):
 		case <-ctx.Done():
-			return &engine.DeliveryError{Code: "timeout", Err: ctx.Err()}
+			return engine.Reply{}, &engine.DeliveryError{Code: "timeout", Err: ctx.Err()}
 		}
 	}
 	if f != nil {
 		if err := f(n, w); err != nil {
-			return err
+			return engine.Reply{Body: "no"}, err
 		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.accepted = append(b.accepted, w)
-	return nil
+	return engine.Reply{Status: 200, Body: "ok"}, nil
 }
 
 func (b *backend) does(f func(n int, w engine.Webhook) error) {

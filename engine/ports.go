@@ -234,9 +234,19 @@ type Listener interface {
 }
 
 // Sender delivers a signed webhook to a backend. It returns a *DeliveryError unless the
-// backend accepted it.
+// backend accepted it, and in both cases what the backend answered.
 type Sender interface {
-	Send(ctx context.Context, backend string, w Webhook) error
+	Send(ctx context.Context, backend string, w Webhook) (Reply, error)
+}
+
+// MaxReply bounds, in bytes, what is kept of a backend's answer: enough for the message
+// of an error, too little to fill the store.
+const MaxReply = 2 << 10
+
+// Reply is what a backend answered to a webhook; zero when no answer came.
+type Reply struct {
+	Status int    // of HTTP
+	Body   string // valid UTF-8 of at most MaxReply bytes that holds none of our secrets
 }
 
 // DeliveryError says why a backend did not accept a webhook.

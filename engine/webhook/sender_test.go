@@ -43,7 +43,7 @@ func serve(t *testing.T, f http.HandlerFunc) string {
 func refusal(t *testing.T, s *webhook.Sender) *engine.DeliveryError {
 	t.Helper()
 	var refused *engine.DeliveryError
-	if err := s.Send(t.Context(), "shop", message); !errors.As(err, &refused) {
+	if _, err := s.Send(t.Context(), "shop", message); !errors.As(err, &refused) {
 		t.Fatalf("got %v, want a DeliveryError", err)
 	}
 	return refused
@@ -67,7 +67,7 @@ func TestSenderSendsASignedWebhook(t *testing.T) {
 		w.WriteHeader(http.StatusAccepted)
 		seen.Add(1)
 	})
-	if err := sender(t, url, true).Send(t.Context(), "shop", message); err != nil {
+	if _, err := sender(t, url, true).Send(t.Context(), "shop", message); err != nil {
 		t.Error(err)
 	}
 	if seen.Load() != 1 {
@@ -81,7 +81,7 @@ func TestSenderTakesOnly2xxForAccepted(t *testing.T) {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
 			url := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
-			err := sender(t, url, true).Send(t.Context(), "shop", message)
+			_, err := sender(t, url, true).Send(t.Context(), "shop", message)
 			if status < 300 {
 				if err != nil {
 					t.Error(err)
@@ -143,13 +143,13 @@ func TestSenderGivesUpWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-arrived; cancel() }()
 	var refused *engine.DeliveryError
-	if err := s.Send(ctx, "shop", message); !errors.As(err, &refused) || !errors.Is(err, context.Canceled) {
+	if _, err := s.Send(ctx, "shop", message); !errors.As(err, &refused) || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 
 	expired, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
-	if err := s.Send(expired, "shop", message); !errors.As(err, &refused) || refused.Code != "timeout" {
+	if _, err := s.Send(expired, "shop", message); !errors.As(err, &refused) || refused.Code != "timeout" {
 		t.Errorf("after its deadline: %v", err)
 	}
 }
@@ -211,7 +211,7 @@ func TestSenderReadsNoMoreOfAnAnswerThanItMust(t *testing.T) {
 			}
 		}
 	})
-	if err := sender(t, url, true).Send(t.Context(), "shop", message); err != nil {
+	if _, err := sender(t, url, true).Send(t.Context(), "shop", message); err != nil {
 		t.Error(err)
 	}
 	<-done
@@ -233,7 +233,7 @@ func TestSenderErrorsHoldNothingSecret(t *testing.T) {
 	_ = l.Close()
 	for _, base := range []string{url, "http://" + l.Addr().String(), "http://user:url-secret@127.0.0.1:1"} {
 		for _, private := range []bool{true, false} {
-			err := sender(t, base+"/hook?token=url-secret", private).Send(t.Context(), "shop", message)
+			_, err := sender(t, base+"/hook?token=url-secret", private).Send(t.Context(), "shop", message)
 			for _, leak := range []string{"url-secret", "body-secret", "answer-secret", "127.0.0.1"} {
 				if text := fmt.Sprintf("%v %+v %s", err, err, fmt.Errorf("deliver webhook: %w", err)); strings.Contains(text, leak) {
 					t.Errorf("error shows %s: %s", leak, text)
@@ -246,7 +246,7 @@ func TestSenderErrorsHoldNothingSecret(t *testing.T) {
 func TestSenderOfAnUnknownBackend(t *testing.T) {
 	t.Parallel()
 	var refused *engine.DeliveryError
-	err := sender(t, "https://example.com/hook", false).Send(t.Context(), "nobody", message)
+	_, err := sender(t, "https://example.com/hook", false).Send(t.Context(), "nobody", message)
 	if !errors.As(err, &refused) || refused.Code != "no_endpoint" {
 		t.Errorf("got %v", err)
 	}

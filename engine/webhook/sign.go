@@ -4,11 +4,11 @@
 package webhook
 
 import (
+	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -24,78 +24,74 @@ const (
 // Tolerance is how far the timestamp of a webhook may be from the receiver's clock.
 const Tolerance = 5 * time.Minute
 
-const (
-	secretPrefix = "whsec_"
-	minSecret    = 24 // bytes, as the specification asks for
-	maxSecret    = 64
-)
-
-// Errors of secrets and signatures.
+// Errors of signatures.
 var (
-	ErrSecret    = errors.New("webhook secret must be whsec_ followed by 24 to 64 base64-encoded bytes")
 	ErrSignature = errors.New("webhook signature does not verify")
 	ErrTimestamp = errors.New("webhook timestamp is missing or too far away")
 )
 
-// Secret is a decoded signing secret. Printing it shows nothing.
-type Secret struct{ key []byte }
+// Versions of signatures.
+const (
+	versionShared = "v1"
+	versionPair   = "v1a"
+)
 
-// ParseSecret reads the `whsec_…` form.
-func ParseSecret(s string) (Secret, error) {
-	encoded, ok := strings.CutPrefix(s, secretPrefix)
-	if !ok {
-		return Secret{}, ErrSecret
-	}
-	key, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || len(key) < minSecret || len(key) > maxSecret {
-		return Secret{}, ErrSecret
-	}
-	return Secret{key}, nil
-}
-
-// String keeps the secret out of logs.
-func (Secret) String() string { return "whsec_[redacted]" }
-
-// GoString does the same for %#v.
-func (s Secret) GoString() string { return s.String() }
-
-// Sign returns the signature header for a message: one signature for each secret, so
-// that a receiver can move from one to the next.
-func Sign(secrets []Secret, id string, at time.Time, body []byte) string {
-	parts := make([]string, len(secrets))
-	for i, s := range secrets {
-		parts[i] = "v1," + base64.StdEncoding.EncodeToString(s.mac(id, strconv.FormatInt(at.Unix(), 10), body))
+// Sign returns the signature header for a message: one signature for each key, so that
+// a receiver can move from one to the next, and from a shared secret to a public key.
+func Sign(keys []Secret, id string, at time.Time, body []byte) string {
+	timestamp := strconv.FormatInt(at.Unix(), 10)
+	var parts []string
+	for _, s := range keys {
+		switch {
+		case s.shared != nil:
+			parts = append(parts, versionShared+","+base64.StdEncoding.EncodeToString(s.mac(id, timestamp, body)))
+		case s.private != nil:
+			signature := ed25519.Sign(s.private, signed(id, timestamp, body))
+			parts = append(parts, versionPair+","+base64.StdEncoding.EncodeToString(signature))
+		}
 	}
 	return strings.Join(parts, " ")
 }
 
+// signed is what a signature covers.
+func signed(id, timestamp string, body []byte) []byte {
+	return append([]byte(id+"."+timestamp+"."), body...)
+}
+
 func (s Secret) mac(id, timestamp string, body []byte) []byte {
-	h := hmac.New(sha256.New, s.key)
-	fmt.Fprintf(h, "%s.%s.", id, timestamp)
-	h.Write(body)
+	h := hmac.New(sha256.New, s.shared)
+	h.Write(signed(id, timestamp, body))
 	return h.Sum(nil)
 }
 
-// Verify checks the three headers of a received webhook against any of the secrets.
-func Verify(secrets []Secret, id, timestamp, signatures string, body []byte, now time.Time) error {
+// Verify checks the three headers of a received webhook against any of the keys, each
+// in its own version: a public key never serves as a shared secret.
+func Verify(keys []Secret, id, timestamp, signatures string, body []byte, now time.Time) error {
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
 	if err != nil || now.Sub(time.Unix(seconds, 0)).Abs() > Tolerance {
 		return ErrTimestamp
 	}
 	for signature := range strings.FieldsSeq(signatures) {
-		encoded, ok := strings.CutPrefix(signature, "v1,")
-		if !ok {
-			continue // v1a and what comes after it
-		}
+		version, encoded, _ := strings.Cut(signature, ",")
 		given, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil {
 			continue
 		}
-		for _, s := range secrets {
-			if hmac.Equal(given, s.mac(id, timestamp, body)) {
+		for _, s := range keys {
+			if s.verifies(version, given, id, timestamp, body) {
 				return nil
 			}
 		}
 	}
 	return ErrSignature
+}
+
+func (s Secret) verifies(version string, given []byte, id, timestamp string, body []byte) bool {
+	switch version {
+	case versionShared:
+		return s.shared != nil && hmac.Equal(given, s.mac(id, timestamp, body))
+	case versionPair:
+		return s.public != nil && ed25519.Verify(s.public, signed(id, timestamp, body), given)
+	}
+	return false // a version that is yet to come
 }

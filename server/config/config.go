@@ -51,7 +51,7 @@ type Lifetimes struct {
 // Backend is where one merchant backend is told results.
 type Backend struct {
 	WebhookURL   string
-	Secrets      []Secret // `whsec_…`; the first is the current one
+	Secrets      []Secret // `whsec_…` or `whsk_…`; each signs every webhook
 	AllowPrivate bool     // the address may be loopback or private
 }
 

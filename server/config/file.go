@@ -166,7 +166,7 @@ func (f file) applyBackends(c *Config, p *problems) {
 		backend := Backend{WebhookURL: b.Webhook.URL, AllowPrivate: b.Webhook.AllowPrivate}
 		for i, s := range b.Webhook.Secrets {
 			if !validWebhookSecret(s) {
-				p.add(setting+".webhook.secrets", "entry %d must be whsec_ followed by 24 to 64 base64-encoded bytes", i+1)
+				p.add(setting+".webhook.secrets", "entry %d must be whsec_ followed by 24 to 64 base64-encoded bytes, or whsk_ followed by a base64-encoded Ed25519 key pair", i+1)
 			}
 			backend.Secrets = append(backend.Secrets, NewSecret(s))
 		}

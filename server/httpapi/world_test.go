@@ -110,7 +110,9 @@ func (s *truth) Seqs(context.Context, []string) (map[string]int64, error) {
 // noSender accepts every webhook.
 type noSender struct{}
 
-func (noSender) Send(context.Context, string, engine.Webhook) error { return nil }
+func (noSender) Send(context.Context, string, engine.Webhook) (engine.Reply, error) {
+	return engine.Reply{Status: http.StatusNoContent}, nil
+}
 
 // setup starts a node and ends it with the test.
 func setup(t *testing.T, change ...func(*httpapi.Config, *httpapi.Deps)) *world {
