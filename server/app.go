@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -275,7 +276,11 @@ func (a *app) welcome() {
 	}
 	a.log.Infof("the API: %s/openapi.yaml  %s/asyncapi.yaml", a.cfg.PublicURL, a.cfg.PublicURL)
 	if a.cfg.Development {
-		a.log.Info("development: api key \"dev\", secrets and data are in the data folder; do not expose this")
+		names := make([]string, len(a.cfg.APIKeys))
+		for i, k := range a.cfg.APIKeys {
+			names[i] = k.Name
+		}
+		a.log.Infof("development, not to be exposed: api keys of %s; secrets and data are in %s", strings.Join(names, ", "), a.cfg.DataDir)
 	}
 }
 
