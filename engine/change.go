@@ -76,6 +76,7 @@ func (e *Engine) commit(ctx context.Context, c Commit) error {
 func (e *Engine) owed(c *Commit, before order.Order, change order.Change) {
 	after := change.Order
 	e.oweWebhooks(c, change)
+	oweCases(c, before, after)
 	switch waited, waits := waiting(before), waiting(after); {
 	case waits && !waited: // a claim, or a late success that is yet to be delivered
 		c.addTask(stageTask(after), after.ClaimedAt.Add(e.cfg.Stages.Delayed))
@@ -165,9 +166,13 @@ func webhookType(ev order.Event) string {
 	switch {
 	case ev.Type == order.EventCaseOpened:
 		return "order.case_opened"
+	case ev.Type == order.EventCaseClosed:
+		return decidedType(ev)
 	case ev.Type != order.EventStatus || ev.Detail.Work == order.WorkDeliver || ev.Detail.Source == order.FromBackend:
 		return ""
-	case ev.Detail.Code == order.CodeRefundFailed:
+	case ev.Detail.Code == order.CodeLateRefund:
+		return lateSuccess
+	case ev.Detail.Code == order.CodeRefundFailed, ev.Detail.Code == order.CodeLateAsk:
 		return "" // the case that it opens is told
 	case ev.Detail.Code == order.CodeRefund && ev.Detail.Payment == order.Succeeded:
 		return "order.refunding" // a part of the amount; the body tells how much
@@ -175,6 +180,23 @@ func webhookType(ev order.Event) string {
 		return ""
 	}
 	return "order." + string(ev.Detail.Payment)
+}
+
+const lateSuccess = "order.late_success"
+
+// decidedType names what a backend is told of a case that a person closed.
+func decidedType(ev order.Event) string {
+	switch order.Resolution(ev.Detail.Code) {
+	case order.ResolveAccept:
+		return "order.succeeded" // withheld until now
+	case order.ResolveRefund:
+		if ev.Detail.Case == order.CaseLateSuccess {
+			return lateSuccess
+		}
+		return "order.refund_requested"
+	case order.ResolveDismiss, order.ResolveRetry, order.ResolveAnswered:
+	}
+	return ""
 }
 
 // webhookID is the same for the same event whoever commits it, so that a backend can
@@ -193,6 +215,7 @@ type webhookData struct {
 	ChannelTxn string              `json:"channel_txn,omitempty"`
 	Case       order.CaseKind      `json:"case,omitempty"`
 	Refund     *order.ResultRefund `json:"refund,omitempty"`
+	Policy     order.LatePolicy    `json:"policy,omitempty"` // of a late success that must not be fulfilled
 }
 
 func webhookBody(o order.Order, ev order.Event, kind string) json.RawMessage {
@@ -202,10 +225,18 @@ func webhookBody(o order.Order, ev order.Event, kind string) json.RawMessage {
 		Data      webhookData `json:"data"`
 	}{kind, ev.At.Std().Format(time.RFC3339Nano), webhookData{
 		OrderNo: o.OrderNo, Seq: ev.Seq, Payment: ev.Detail.Payment, Amount: o.Amount, Reason: o.Reason,
-		ChannelTxn: o.ChannelTxn, Case: ev.Detail.Case, Refund: o.RefundTotal(),
+		ChannelTxn: o.ChannelTxn, Case: ev.Detail.Case, Refund: o.RefundTotal(), Policy: policyTold(o, kind),
 	}})
 	if err != nil {
 		panic(fmt.Sprintf("marshal webhook: %v", err)) // fixed types of this package: cannot fail
 	}
 	return body
+}
+
+// policyTold says what a backend is to do with a late success.
+func policyTold(o order.Order, kind string) order.LatePolicy {
+	if kind == lateSuccess {
+		return order.LateRefund
+	}
+	return o.Withheld
 }

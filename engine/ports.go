@@ -18,6 +18,7 @@ type Store interface {
 	OutboxReader
 	TaskClaimer
 	AuditReader
+	CaseReader
 }
 
 // Committer makes changes durable.
@@ -101,6 +102,8 @@ type Commit struct {
 	Key       *Key            // idempotency key to take
 	Fence     *Fence          // the task this commit speaks for
 	Audit     *Audit          // the person this commit is done for
+	Cases     []Case          // as they are now, new or closed
+	Resolved  *Case           // how a person closes a case of the order: Cases is made from it, stores ignore it
 }
 
 // TaskKind names what a task does.

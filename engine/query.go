@@ -41,18 +41,18 @@ func (e *Engine) scheduleOf(o order.Order) []time.Duration {
 // nextQuery returns when the channel is asked next after now, or 0 when it is not.
 func (e *Engine) nextQuery(o order.Order, now order.Time) order.Time {
 	if open := o.OpenRefunds(); len(open) > 0 {
-		return nextByAge(refundSchedule, open[len(open)-1].AcceptedAt, now)
+		return nextByAge(refundSchedule, o.RecoveryFrom(open[len(open)-1].AcceptedAt), now)
 	}
 	switch {
 	case o.Payment != order.Pending:
 		return 0
 	case o.ClaimedAt != 0:
-		return nextByAge(e.scheduleOf(o), o.ClaimedAt, now)
+		return nextByAge(e.scheduleOf(o), o.RecoveryFrom(o.ClaimedAt), now)
 	}
 	if o.ExpiresAt != 0 && o.ExpiresAt <= now { // asking or closing failed when it expired
-		return nextByAge(unclaimedSchedule, o.ExpiresAt, now)
+		return nextByAge(unclaimedSchedule, o.RecoveryFrom(o.ExpiresAt), now)
 	}
-	next := nextByAge(unclaimedSchedule, o.CreatedAt, now)
+	next := nextByAge(unclaimedSchedule, o.RecoveryFrom(o.CreatedAt), now)
 	if o.ExpiresAt != 0 && (next == 0 || o.ExpiresAt < next) {
 		return o.ExpiresAt
 	}

@@ -66,7 +66,7 @@ func (o Order) awaits(w Work) bool {
 	case WorkQuery, WorkProcess:
 		return o.Payment == Pending
 	case WorkDeliver:
-		return o.Payment != Pending
+		return o.Payment != Pending && o.Withheld == ""
 	}
 	return true // pushed: the backend's own kind of attempt
 }
@@ -146,7 +146,7 @@ func (o Order) Delivered(seq int64, now Time) Change {
 	c := o.begin()
 	c.Order.Facts.DeliveryFailures = 0
 	detail := Detail{Work: WorkDeliver}
-	if o.Payment == Pending || seq < o.SettledSeq || o.Fulfilment != FulfilmentPending {
+	if o.Payment == Pending || seq < o.SettledSeq || o.Fulfilment != FulfilmentPending || o.Withheld != "" {
 		c.emit(EventDelivered, now, detail)
 		return c
 	}

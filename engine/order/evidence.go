@@ -126,8 +126,7 @@ func (o Order) Apply(ev Evidence, now Time) Change {
 	case become:
 		c.settle(ev, now, detail)
 	case becameBy:
-		c.settle(ev, now, detail)
-		c.openCase(CaseLateSuccess, now, detail)
+		c.settleLate(ev, now, detail)
 	case refund:
 		c.bookRefund(ev, now, detail)
 	case unrefund:

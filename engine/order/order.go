@@ -38,6 +38,10 @@ type Order struct {
 	ChannelTxn string     `json:"channel_txn,omitempty"`
 	Refunds    []Refund   `json:"refunds,omitempty"`
 
+	LateSuccess LatePolicy `json:"late_success,omitempty"` // none = accept
+	Withheld    LatePolicy `json:"withheld,omitempty"`     // why a late success is not fulfilled; none = it is not withheld
+	RetriedAt   Time       `json:"retried_at,omitzero"`    // when a person last had the queries begin anew
+
 	PushedAt      Time     `json:"pushed_at"` // occurred_at of the newest attempt that the backend pushed
 	Attempt       int      `json:"attempt"`   // recovery attempts begun so far
 	Attempting    bool     `json:"attempting"`
@@ -124,6 +128,8 @@ type Registration struct {
 	Links     Links
 	ExpiresAt Time
 	Deliver   bool // the backend has a webhook, so a success must still be taken in by it
+
+	LateSuccess LatePolicy // of the channel; none = accept
 }
 
 // Limits of what a backend may register.
@@ -165,6 +171,9 @@ func (r Registration) Validate() error {
 		return &FieldError{"payer.id", fmt.Sprintf("must be 1 to %d printable bytes", MaxPayerID)}
 	case strings.TrimSpace(r.Subject) == "" || utf8.RuneCountInString(r.Subject) > MaxSubject || !legible(r.Subject):
 		return &FieldError{"subject", fmt.Sprintf("must be 1 to %d characters without control characters", MaxSubject)}
+	}
+	if err := r.LateSuccess.Validate(); err != nil {
+		return err
 	}
 	if err := r.Amount.Validate(); err != nil {
 		field := "amount.minor"
@@ -217,7 +226,7 @@ func Register(r Registration, now Time) (Change, error) {
 	o := Order{
 		OrderNo: r.OrderNo, Backend: r.Backend, Channel: r.Channel, Merchant: r.Merchant, Mode: r.Mode,
 		Amount: r.Amount, Subject: r.Subject, Payer: r.Payer, Links: r.Links, ExpiresAt: r.ExpiresAt,
-		CreatedAt: now, Payment: Pending, Fulfilment: FulfilmentNone, Stage: Fresh,
+		LateSuccess: r.LateSuccess, CreatedAt: now, Payment: Pending, Fulfilment: FulfilmentNone, Stage: Fresh,
 	}
 	if r.Deliver {
 		o.Fulfilment = FulfilmentPending

@@ -65,7 +65,7 @@ func (o Order) Status() Status {
 		}
 		return StatusConfirming
 	case Succeeded:
-		if o.Fulfilment == FulfilmentPending {
+		if o.Fulfilment == FulfilmentPending || o.Withheld != "" {
 			return StatusConfirming
 		}
 		return StatusSucceeded
@@ -135,15 +135,16 @@ func (o Order) Progress() Progress {
 		p.Links.Repay = optional(o.Links.Repay)
 	}
 	for _, k := range o.OpenCases() {
-		if !k.silent() && (p.Review == nil || k.AnswerBy < p.Review.AnswerBy) {
+		if !k.silent(o) && (p.Review == nil || k.AnswerBy < p.Review.AnswerBy) {
 			p.Review = &Review{AnswerBy: k.AnswerBy}
 		}
 	}
 	return p
 }
 
-// silent cases concern the merchant alone: the payer's result stands.
-func (k Case) silent() bool { return k.Kind == CaseLateSuccess }
+// silent cases concern the merchant alone: the payer's result stands. A late success
+// that is withheld is no result yet, and somebody sees to it.
+func (k Case) silent(o Order) bool { return k.Kind == CaseLateSuccess && o.Withheld == "" }
 
 func (o Order) result() *Result {
 	if !o.Status().Final() {

@@ -34,6 +34,9 @@ func (c *Change) bookRefund(ev Evidence, now Time, d Detail) {
 	d.Code = CodeRefund
 	c.Order.Refunds = next.Refunds
 	c.Order.weighRefunds()
+	if c.Order.Payment == Refunded && c.Order.Withheld != "" {
+		c.Order.closeAnswered(now, CaseLateSuccess) // what was to be decided is done
+	}
 	c.emit(EventStatus, now, d)
 }
 

@@ -122,6 +122,12 @@ const (
 	CaseDeliveryFailed   CaseKind = "delivery_failed"   // the backend never accepted a result
 )
 
+// CaseKinds are all kinds of cases.
+var CaseKinds = []CaseKind{
+	CaseConflict, CaseAmountMismatch, CaseMerchantMismatch, CaseLateSuccess, CaseRefundFailed,
+	CaseQueryExhausted, CaseQueryRefused, CaseDeliveryFailed,
+}
+
 // Diagnosis says where the fault lies, for agents and for the wording of messages.
 type Diagnosis string
 

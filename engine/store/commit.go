@@ -35,7 +35,7 @@ func (e *encoded) write(ctx context.Context, w *writes) error {
 			return err
 		}
 	}
-	return nil
+	return e.writeCases(ctx, w)
 }
 
 func (e *encoded) check(ctx context.Context, w *writes) error {

@@ -59,6 +59,7 @@ type writes struct {
 	callbackExists, insertCallback, settleCallback  *sql.Stmt
 	insertWebhook, endWebhook, keyExists, insertKey *sql.Stmt
 	insertAudit                                     *sql.Stmt
+	putCase                                         *sql.Stmt
 }
 
 func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
@@ -70,6 +71,7 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
 		sqlCallbackExists: &w.callbackExists, sqlInsertCallback: &w.insertCallback, sqlSettleCallback: &w.settleCallback,
 		sqlInsertWebhook: &w.insertWebhook, sqlEndWebhook: &w.endWebhook,
 		sqlKeyExists: &w.keyExists, sqlInsertKey: &w.insertKey, sqlInsertAudit: &w.insertAudit,
+		sqlPutCase: &w.putCase,
 	} {
 		statement, err := conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with conn
 		if err != nil {

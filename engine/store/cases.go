@@ -1,0 +1,108 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"anxin/engine"
+	"anxin/engine/order"
+)
+
+const (
+	caseColumns = `id, order_no, kind, channel, backend, opened_at, answer_by, closed_at, closed_by, resolution, note`
+	sqlCase     = `SELECT ` + caseColumns + ` FROM cases WHERE id = $1`
+	sqlPutCase  = `INSERT INTO cases (` + caseColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (id) DO UPDATE SET closed_at = excluded.closed_at, closed_by = excluded.closed_by,
+resolution = excluded.resolution, note = excluded.note`
+)
+
+func (e *encoded) writeCases(ctx context.Context, w *writes) error {
+	for _, k := range e.Cases {
+		if _, err := w.run(ctx, "write case", w.putCase, k.ID, k.OrderNo, string(k.Kind), k.Channel, k.Backend,
+			int64(k.OpenedAt), int64(k.AnswerBy), int64(k.ClosedAt), k.ClosedBy, string(k.Resolution), k.Note); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func scanCase(r row) (engine.Case, error) {
+	var k engine.Case
+	var opened, answer, closed int64
+	err := r.Scan(&k.ID, &k.OrderNo, &k.Kind, &k.Channel, &k.Backend, &opened, &answer, &closed, &k.ClosedBy, &k.Resolution, &k.Note)
+	k.OpenedAt, k.AnswerBy, k.ClosedAt = order.Time(opened), order.Time(answer), order.Time(closed)
+	return k, err
+}
+
+// Case returns a case; see engine.CaseReader.
+func (s *Store) Case(ctx context.Context, id string) (engine.Case, error) {
+	k, err := scanCase(s.reads.caseByID.QueryRowContext(ctx, id))
+	if err != nil {
+		return engine.Case{}, fmt.Errorf("read case: %w", notFound(err))
+	}
+	return k, nil
+}
+
+// Cases lists cases, last opened first; see engine.CaseReader. A page has at most 1,000
+// cases, whatever the limit.
+func (s *Store) Cases(ctx context.Context, f engine.CaseFilter) ([]engine.Case, string, error) {
+	limit := bounded(f.Limit)
+	query, args, err := caseQuery(f, limit+1) // one more tells whether there is a next page
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := s.reads.pool.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, "", fmt.Errorf("list cases: %w", err)
+	}
+	list, err := collect(rows, scanCase)
+	if err != nil {
+		return nil, "", fmt.Errorf("list cases: %w", err)
+	}
+	if len(list) <= limit {
+		return list, "", nil
+	}
+	last := list[limit-1]
+	return list[:limit], mark{last.OpenedAt, last.ID}.cursor(caseFields(f)), nil
+}
+
+func caseQuery(f engine.CaseFilter, limit int) (string, []any, error) {
+	where, args := []string{"1 = 1"}, []any{}
+	add := func(condition string, values ...any) {
+		for _, v := range values {
+			args = append(args, v)
+			condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
+		}
+		where = append(where, condition)
+	}
+	for _, equal := range []struct{ column, value string }{
+		{"kind", string(f.Kind)}, {"channel", f.Channel}, {"backend", f.Backend}, {"order_no", f.OrderNo},
+	} {
+		if equal.value != "" {
+			add(equal.column+" = ?", equal.value)
+		}
+	}
+	switch f.State {
+	case engine.CaseOpen:
+		add("closed_at = 0")
+	case engine.CaseClosed:
+		add("closed_at <> 0")
+	}
+	if f.Cursor != "" {
+		after, err := parseMark(f.Cursor, caseFields(f))
+		if err != nil {
+			return "", nil, err
+		}
+		add("opened_at <= ?", int64(after.at))
+		add("(opened_at < ? OR id > ?)", int64(after.at), after.id)
+	}
+	args = append(args, limit)
+	return "SELECT " + caseColumns + " FROM cases WHERE " + strings.Join(where, " AND ") +
+		" ORDER BY opened_at DESC, id LIMIT $" + strconv.Itoa(len(args)), args, nil
+}
+
+func caseFields(f engine.CaseFilter) []string {
+	return []string{"cases", string(f.Kind), f.Channel, f.Backend, f.OrderNo, string(f.State), ""}
+}
