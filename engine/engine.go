@@ -20,6 +20,36 @@ type Config struct {
 	CheckGap     time.Duration // between two check-nows of one order
 	QueryWorkers int           // concurrent queries per channel
 	SendWorkers  int           // concurrent deliveries per backend
+	LateSuccess  LatePolicies
+}
+
+// LatePolicies say what becomes of successes that come late, by channel. They hold for
+// the orders that are registered from then on.
+type LatePolicies struct {
+	Default  order.LatePolicy
+	Channels map[string]order.LatePolicy
+}
+
+func (p LatePolicies) of(channel string) order.LatePolicy {
+	if policy, ok := p.Channels[channel]; ok {
+		return policy
+	}
+	return p.Default
+}
+
+func (p LatePolicies) validate(channels map[string]channel.Channel) error {
+	if err := p.Default.Validate(); err != nil {
+		return err
+	}
+	for name, policy := range p.Channels {
+		if _, ok := channels[name]; !ok {
+			return fmt.Errorf("late_success names a channel that is not configured: %q", name)
+		}
+		if err := policy.Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Deps are the engine's ports.
@@ -59,6 +89,9 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	}
 	if cfg.Stages.Delayed <= 0 || cfg.Stages.Prolonged <= cfg.Stages.Delayed {
 		return nil, fmt.Errorf("stage limits %v must be positive and rising", cfg.Stages)
+	}
+	if err := cfg.LateSuccess.validate(deps.Channels); err != nil {
+		return nil, err
 	}
 	cfg.CheckGap = orDefault(cfg.CheckGap, 5*time.Second)
 	cfg.QueryWorkers = orDefault(cfg.QueryWorkers, 16)

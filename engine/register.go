@@ -19,6 +19,7 @@ func (e *Engine) Register(ctx context.Context, r order.Registration) (o order.Or
 		}
 		r.Merchant = ch.Policy().Merchant
 		r.Deliver = e.deps.Backends[r.Backend]
+		r.LateSuccess = e.cfg.LateSuccess.of(r.Channel)
 	}
 	change, err := order.Register(r, now())
 	if err != nil {

@@ -133,7 +133,9 @@ func (a *app) buildEngine(live *stream) error {
 	if a.sender, err = webhook.NewSender(endpoints); err != nil {
 		return err
 	}
-	a.engine, err = engine.New(engine.Config{Stages: a.cfg.Stages, CheckGap: a.cfg.CheckGap}, engine.Deps{
+	a.engine, err = engine.New(engine.Config{
+		Stages: a.cfg.Stages, CheckGap: a.cfg.CheckGap, LateSuccess: engine.LatePolicies(a.cfg.LateSuccess),
+	}, engine.Deps{
 		Store: a.store, Channels: channels, Sender: a.sender, Backends: backends, Listener: live, Log: a.log,
 	})
 	return err

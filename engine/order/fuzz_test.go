@@ -104,6 +104,12 @@ func (s *script) operation(o order.Order, now order.Time) operation {
 	case 9:
 		kind := pick(s, anyCase...)
 		return operation{"close case", func(o order.Order) order.Change { return o.CloseCase(kind, now, order.Detail{}) }, nil}
+	case 11:
+		kind, r := pick(s, anyCase...), pick(s, order.ResolveDismiss, order.ResolveAccept, order.ResolveRefund, order.ResolveRetry)
+		return operation{"resolve", func(o order.Order) order.Change {
+			c, _ := o.Resolve(kind, r, "wang", now)
+			return c
+		}, nil}
 	case 10:
 		return operation{"reject callback", func(o order.Order) order.Change { return o.RejectCallback("bad_signature", now) }, nil}
 	}
@@ -160,6 +166,7 @@ func history(t *testing.T, data []byte) order.Order {
 	o, now := register(t, pick(s,
 		func(*order.Registration) {}, pushed, noDeliver,
 		func(r *order.Registration) { pushed(r); r.Deliver = true },
+		latePolicy(order.LateAsk), latePolicy(order.LateRefund),
 	)), t0
 	for s.more() {
 		now = now.Add(time.Duration(s.next()-60) * time.Second) // mostly forward, as clocks of several nodes go

@@ -26,6 +26,8 @@ type Config struct {
 	Backends     map[string]Backend // by the name of their api key
 	Sandbox      Sandbox
 
+	LateSuccess LateSuccess
+
 	Brand    Brand
 	Stages   order.StageLimits
 	CheckGap time.Duration // between two check-nows of one order
@@ -53,6 +55,13 @@ type Backend struct {
 	WebhookURL   string
 	Secrets      []Secret // `whsec_…` or `whsk_…`; each signs every webhook
 	AllowPrivate bool     // the address may be loopback or private
+}
+
+// LateSuccess says what becomes of payments that succeed after their order was called
+// failed or closed. None is accept.
+type LateSuccess struct {
+	Default  order.LatePolicy
+	Channels map[string]order.LatePolicy // those that differ
 }
 
 // Sandbox is the simulated channel. Its secrets are set whenever it is on.

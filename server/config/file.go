@@ -37,6 +37,10 @@ type file struct {
 		Delayed   duration `yaml:"delayed"`
 		Prolonged duration `yaml:"prolonged"`
 	} `yaml:"stages"`
+	LateSuccess struct {
+		Default  string            `yaml:"default"`
+		Channels map[string]string `yaml:"channels"`
+	} `yaml:"late_success"`
 	CheckGap       duration `yaml:"check_gap"`
 	AllowedOrigins []string `yaml:"allowed_origins"`
 	TokenLifetimes struct {
@@ -147,6 +151,7 @@ func (f file) apply(p *problems) Config {
 		Drain: time.Duration(cmp.Or(f.DrainWindow, duration(defaultDrain))),
 	}
 	f.applyBackends(&c, p)
+	f.applyLateSuccess(&c, p)
 	c.checkFigures(p)
 	return c
 }
@@ -171,6 +176,21 @@ func (f file) applyBackends(c *Config, p *problems) {
 			backend.Secrets = append(backend.Secrets, NewSecret(s))
 		}
 		c.Backends[name] = backend
+	}
+}
+
+func (f file) applyLateSuccess(c *Config, p *problems) {
+	read := func(setting, text string) order.LatePolicy {
+		policy := order.LatePolicy(text)
+		if policy.Validate() != nil {
+			p.add(setting, "must be accept, refund or ask")
+		}
+		return policy
+	}
+	c.LateSuccess.Default = read("late_success.default", f.LateSuccess.Default)
+	c.LateSuccess.Channels = make(map[string]order.LatePolicy, len(f.LateSuccess.Channels))
+	for name, text := range f.LateSuccess.Channels {
+		c.LateSuccess.Channels[name] = read("late_success.channels."+name, text)
 	}
 }
 

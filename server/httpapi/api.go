@@ -30,6 +30,10 @@ type Engine interface {
 	Update(ctx context.Context, orderNo, key, hash string, u order.Update) (order.Order, error)
 	Receive(ctx context.Context, channel string, r channel.Request) (channel.Answer, error)
 	Audits(ctx context.Context, before int64, limit int) ([]engine.Audit, error)
+	Case(ctx context.Context, id string) (engine.Case, error)
+	Cases(ctx context.Context, f engine.CaseFilter) ([]engine.Case, string, error)
+	ResolveCase(ctx context.Context, id string, by engine.Decision) (engine.Case, error)
+	RetryCases(ctx context.Context, r engine.Retry) (engine.Retried, error)
 	Counts() engine.Counts
 }
 

@@ -29,6 +29,8 @@ var known = []struct {
 	{engine.ErrKeyReused, http.StatusConflict, "idempotency_key_reused", "the key was used for a different request"},
 	{engine.ErrBadCursor, http.StatusBadRequest, "bad_cursor", "the cursor is not one of this list"},
 	{order.ErrExists, http.StatusConflict, "order_exists", "an order with this number exists with different content"},
+	{order.ErrCaseClosed, http.StatusConflict, "case_closed", "the case is closed already"},
+	{order.ErrResolution, http.StatusConflict, "resolution_not_allowed", "the case cannot be resolved in this way; see its resolutions"},
 	{engine.ErrBusy, http.StatusServiceUnavailable, "unavailable", "too busy at the moment, try again"},
 	{hub.ErrBusy, http.StatusServiceUnavailable, "unavailable", "too busy at the moment, try again"},
 	{hub.ErrDraining, http.StatusServiceUnavailable, "unavailable", "this node is going away, try again"},

@@ -68,11 +68,7 @@ var filters = map[string]func(f *engine.Filter, value string) bool{
 	"since":   func(f *engine.Filter, v string) bool { return readTime(&f.Since, v) },
 	"until":   func(f *engine.Filter, v string) bool { return readTime(&f.Until, v) },
 	"cursor":  func(f *engine.Filter, v string) bool { f.Cursor = v; return true },
-	"limit": func(f *engine.Filter, v string) bool {
-		n, err := strconv.Atoi(v)
-		f.Limit = n
-		return err == nil && n >= 1 && n <= maxPage
-	},
+	"limit":   func(f *engine.Filter, v string) bool { return readLimit(&f.Limit, v) },
 }
 
 var (
@@ -94,17 +90,29 @@ func readTime(t *order.Time, v string) bool {
 
 func filterOf(c *fiber.Ctx) (engine.Filter, error) {
 	f := engine.Filter{Limit: defaultPage}
+	err := readQuery(c, &f, filters)
+	return f, err
+}
+
+// readQuery reads the parameters of a list into its filter, strictly.
+func readQuery[F any](c *fiber.Ctx, f *F, known map[string]func(f *F, value string) bool) error {
 	seen := make(map[string]bool)
 	for k, v := range c.Context().QueryArgs().All() {
 		name := string(k)
-		read, ok := filters[name]
+		read, ok := known[name]
 		switch {
 		case !ok:
-			return f, badParameter(clip(strings.ToValidUTF8(name, "?")), "there is no such parameter")
-		case seen[name] || !read(&f, string(v)):
-			return f, badParameter(name, "is not valid, or there twice")
+			return badParameter(clip(strings.ToValidUTF8(name, "?")), "there is no such parameter")
+		case seen[name] || !read(f, string(v)):
+			return badParameter(name, "is not valid, or there twice")
 		}
 		seen[name] = true
 	}
-	return f, nil
+	return nil
+}
+
+func readLimit(limit *int, v string) bool {
+	n, err := strconv.Atoi(v)
+	*limit = n
+	return err == nil && n >= 1 && n <= maxPage
 }

@@ -25,6 +25,10 @@ func (a *api) routes() []route {
 		on("POST", "/v1/callbacks/:channel", a.receive),
 
 		on("GET", "/v1/ops/audit", a.audit),
+		on("GET", "/v1/ops/cases", a.cases),
+		on("POST", "/v1/ops/cases/retry", a.retryCases),
+		on("GET", "/v1/ops/cases/:id", a.showCase),
+		on("POST", "/v1/ops/cases/:id/resolve", a.resolveCase),
 
 		on("GET", livePath, a.deps.Live),
 

@@ -39,6 +39,9 @@ func Run(t *testing.T, open func(t *testing.T) engine.Store) {
 		"webhooks come lowest seq first until they end":             testWebhooks,
 		"audit entries come newest first":                           testAudits,
 		"an idempotency key is taken once per order":                testKeys,
+		"a case comes back as it was written, then closed":          testCaseRoundTrip,
+		"each filter selects cases":                                 testCasesListed,
+		"pages of cases cover the list once":                        testCasesPaged,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
