@@ -53,7 +53,7 @@ func (e *Engine) decide(ctx context.Context, orderNo string, f func(o order.Orde
 
 // commit leases the tasks that are near, writes, and tells whoever listens.
 func (e *Engine) commit(ctx context.Context, c Commit) error {
-	if c.Order == nil && len(c.Tasks) == 0 && len(c.Callbacks) == 0 && len(c.Processed) == 0 && c.Accepted == nil && c.Key == nil && c.Audit == nil {
+	if c.Order == nil && len(c.Tasks) == 0 && len(c.Callbacks) == 0 && len(c.Processed) == 0 && c.Accepted == nil && c.Key == nil && c.Audit == nil && c.Pause == nil {
 		return nil
 	}
 	at, begun := now(), e.runner.begin()
@@ -63,6 +63,7 @@ func (e *Engine) commit(ctx context.Context, c Commit) error {
 	if err := e.deps.Store.Commit(ctx, c); err != nil {
 		return err
 	}
+	e.gates.written(c.Tasks)
 	e.runner.committed(c.Tasks, begun)
 	if c.Order != nil {
 		e.deps.Listener.Committed(*c.Order, c.Events)

@@ -113,6 +113,8 @@ func (s *scripted) closes() int {
 	return len(s.closed)
 }
 
+func alreadyPaid(channel.Query) error { return channel.ErrAlreadyPaid }
+
 func notFound() error {
 	return &channel.QueryError{Outcome: order.QueryUnknown, Code: "not_found"}
 }

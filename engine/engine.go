@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,7 @@ type Config struct {
 	QueryWorkers int           // concurrent queries per channel
 	SendWorkers  int           // concurrent deliveries per backend
 	LateSuccess  LatePolicies
+	Channels     map[string]ChannelSettings
 }
 
 // LatePolicies say what becomes of successes that come late, by channel. They hold for
@@ -67,16 +69,17 @@ type Engine struct {
 	cfg    Config
 	deps   Deps
 	runner *runner
+	gates  gates
 	counts counters
 }
 
 type counters struct {
-	callbacks, duplicates, rejected, quarantined, queries, queryFailures, deliveries, deliveryFailures atomic.Int64
+	callbacks, duplicates, rejected, quarantined, queries, queryFailures, deliveries, deliveryFailures, deferrals atomic.Int64
 }
 
 // Counts are totals since the start.
 type Counts struct {
-	Callbacks, Duplicates, Rejected, Quarantined, Queries, QueryFailures, Deliveries, DeliveryFailures int64
+	Callbacks, Duplicates, Rejected, Quarantined, Queries, QueryFailures, Deliveries, DeliveryFailures, Deferrals int64
 }
 
 // New checks what it is given and starts nothing.
@@ -96,11 +99,12 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	cfg.CheckGap = orDefault(cfg.CheckGap, 5*time.Second)
 	cfg.QueryWorkers = orDefault(cfg.QueryWorkers, 16)
 	cfg.SendWorkers = orDefault(cfg.SendWorkers, 16)
-	e := &Engine{cfg: cfg, deps: deps}
+	e := &Engine{cfg: cfg, deps: deps, gates: newGates(cfg, deps)}
 	e.runner = newRunner(deps.Store,
 		map[TaskKind]handler{TaskQuery: e.runQuery, TaskDeliver: e.runDeliver, TaskProcess: e.runProcess, TaskStage: e.runStage},
 		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: 4, TaskStage: 4},
 		deps.Log)
+	e.runner.gate, e.runner.putOff = e.gates, e.runDefer
 	return e, nil
 }
 
@@ -111,9 +115,16 @@ func orDefault[T int | time.Duration](v, def T) T {
 	return def
 }
 
-// Run fires tasks until ctx ends and returns when the last handler has. It runs once.
+// Run fires tasks until ctx ends and returns when the last handler has. It runs once. It
+// fails when it cannot learn what operators hold back: it would run that.
 func (e *Engine) Run(ctx context.Context) error {
+	if err := e.loadPauses(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	var follows sync.WaitGroup
+	follows.Go(func() { e.followPauses(ctx) })
 	e.runner.run(ctx)
+	follows.Wait()
 	return nil
 }
 
@@ -123,6 +134,7 @@ func (e *Engine) Counts() Counts {
 		Callbacks: e.counts.callbacks.Load(), Duplicates: e.counts.duplicates.Load(), Rejected: e.counts.rejected.Load(),
 		Quarantined: e.counts.quarantined.Load(), Queries: e.counts.queries.Load(), QueryFailures: e.counts.queryFailures.Load(),
 		Deliveries: e.counts.deliveries.Load(), DeliveryFailures: e.counts.deliveryFailures.Load(),
+		Deferrals: e.counts.deferrals.Load(),
 	}
 }
 

@@ -11,6 +11,7 @@ var (
 	ErrUnknownChannel = errors.New("channel is not configured")
 	ErrNotPushed      = errors.New("order is managed: its state comes from the channel")
 	ErrKeyReused      = errors.New("idempotency key was used for a different request")
+	ErrNotPaused      = errors.New("target is not paused")
 	ErrBusy           = errors.New("order changes too fast, try again")
 )
 

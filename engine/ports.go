@@ -19,6 +19,7 @@ type Store interface {
 	TaskClaimer
 	AuditReader
 	CaseReader
+	PauseReader
 }
 
 // Committer makes changes durable.
@@ -71,6 +72,12 @@ type AuditReader interface {
 	Audits(ctx context.Context, before int64, limit int) ([]Audit, error)
 }
 
+// PauseReader reads what operators hold back.
+type PauseReader interface {
+	// Pauses returns the newest pause of each target, over or not, by kind and target.
+	Pauses(ctx context.Context) ([]Pause, error)
+}
+
 // TaskClaimer hands out due tasks.
 type TaskClaimer interface {
 	// ClaimTasks leases at most limit live tasks that are due by dueBy and whose lease
@@ -104,6 +111,8 @@ type Commit struct {
 	Audit     *Audit          // the person this commit is done for
 	Cases     []Case          // as they are now, new or closed
 	Resolved  *Case           // how a person closes a case of the order: Cases is made from it, stores ignore it
+	Pause     *Pause          // replaces the one of its target
+	Recall    *Recall         // tasks to bring forward
 }
 
 // TaskKind names what a task does.

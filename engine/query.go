@@ -28,10 +28,16 @@ func (e *Engine) policyOf(o order.Order) channel.Policy {
 
 func (e *Engine) waitOf(o order.Order) order.Wait {
 	p := e.policyOf(o)
+	if s := e.cfg.Channels[o.Channel]; o.Mode == order.Managed {
+		p.Typical, p.Late = orDefault(s.Typical, p.Typical), orDefault(s.Late, p.Late)
+	}
 	return order.Wait{Typical: orDefault(p.Typical, defaultTypical), Late: orDefault(p.Late, defaultLate), Basis: order.BasisDefault}
 }
 
 func (e *Engine) scheduleOf(o order.Order) []time.Duration {
+	if s := e.cfg.Channels[o.Channel].Schedule; len(s) > 0 {
+		return s
+	}
 	if s := e.policyOf(o).Schedule; len(s) > 0 {
 		return s
 	}
@@ -93,7 +99,7 @@ func (e *Engine) answered(o order.Order, t Task, a reply, now order.Time) decisi
 	d := decision{with: Commit{Fence: &Fence{t.TaskKey, t.Token}}}
 	next := order.Time(0)
 	if a.Outcome != order.QueryRefused {
-		next = a.notBefore(e.nextQuery(o, now), now)
+		next = e.gates.plan(t.TaskKey, a.notBefore(e.nextQuery(o, now), now), now)
 	}
 	d.Change = o.Answered(a.Answer, next, now)
 	after := d.Order
@@ -140,7 +146,8 @@ func (a reply) notBefore(next, now order.Time) order.Time {
 }
 
 // ask queries the channel once. An order that expired unclaimed is closed at the
-// channel first, so that the answer is final; close may find it paid.
+// channel then, and asked about again, so that the answer is final; close may find it
+// paid. Where the budget has no room for the second question soon, it is the next run's.
 func (e *Engine) ask(ctx context.Context, o order.Order) reply {
 	a := e.query(ctx, o)
 	if o.ClaimedAt != 0 || o.ExpiresAt == 0 || now() < o.ExpiresAt || !a.unpaid() || o.Payment != order.Pending {
@@ -149,11 +156,21 @@ func (e *Engine) ask(ctx context.Context, o order.Order) reply {
 	closing, cancel := context.WithTimeout(ctx, e.timeoutOf(o))
 	err := e.contained(func() error { return e.deps.Channels[o.Channel].Close(closing, queryOf(o)) })
 	cancel()
-	if err != nil && !errors.Is(err, channel.ErrAlreadyPaid) {
+	switch {
+	case errors.Is(err, channel.ErrAlreadyPaid): // "unpaid" must not be believed any more
+		a = reply{Answer: order.Answer{Outcome: order.QueryProcessing, Code: codeAlreadyPaid}}
+	case err != nil:
+		return a
+	}
+	if !e.awaitTurn(ctx, o) {
 		return a
 	}
 	return e.query(ctx, o)
 }
+
+// codeAlreadyPaid marks the answer of a channel that would not close an order because it
+// is paid, and has not told the payment yet.
+const codeAlreadyPaid = "already_paid"
 
 func (e *Engine) timeoutOf(o order.Order) time.Duration {
 	return min(orDefault(e.policyOf(o).QueryTimeout, defaultQueryTimeout), maxCall)
@@ -167,24 +184,35 @@ func queryOf(o order.Order) channel.Query {
 	return q
 }
 
+// query puts one question to the channel and tells the breaker what it came to.
 func (e *Engine) query(ctx context.Context, o order.Order) reply {
 	ch, ok := e.deps.Channels[o.Channel]
 	if !ok { // taken out of the configuration: a person must know
 		return reply{Answer: order.Answer{Outcome: order.QueryRefused, Code: "no_channel"}}
 	}
 	e.counts.queries.Add(1)
-	ctx, cancel := context.WithTimeout(ctx, e.timeoutOf(o))
+	asking, cancel := context.WithTimeout(ctx, e.timeoutOf(o))
 	defer cancel()
 	var evidence order.Evidence
 	err := e.contained(func() (err error) {
-		evidence, err = ch.Query(ctx, queryOf(o))
+		evidence, err = ch.Query(asking, queryOf(o))
 		return err
 	})
+	var a reply
 	if err == nil {
 		evidence.Source = order.FromQuery
-		return reply{Answer: order.Answer{Outcome: evidence.Claims.Outcome(), Evidence: &evidence}}
+		a = reply{Answer: order.Answer{Outcome: evidence.Claims.Outcome(), Evidence: &evidence}}
+	} else {
+		e.counts.queryFailures.Add(1)
+		a = failureOf(err)
 	}
-	e.counts.queryFailures.Add(1)
+	if ctx.Err() == nil { // else the stop of this node broke it off
+		e.heard(o, a.Outcome)
+	}
+	return a
+}
+
+func failureOf(err error) reply {
 	var failed *channel.QueryError
 	switch {
 	case !errors.As(err, &failed):
@@ -193,47 +221,4 @@ func (e *Engine) query(ctx context.Context, o order.Order) reply {
 		return reply{Answer: order.Answer{Outcome: order.QueryRefused, Code: failed.Code}}
 	}
 	return reply{order.Answer{Outcome: failed.Outcome, Code: failed.Code}, failed.RetryAfter}
-}
-
-// CheckNow brings the next attempt forward to now: the query while the payment is
-// unknown, the delivery while the backend has not taken the success in. One that runs
-// already, or is about to, serves instead. It fails with a *TooSoonError right after
-// the last one.
-func (e *Engine) CheckNow(ctx context.Context, orderNo string) (order.Order, error) {
-	return e.decide(ctx, orderNo, func(o order.Order, now order.Time) (decision, error) {
-		task, work, ok := e.recovering(o)
-		if !ok || e.imminent(o, task.TaskKey, now.Add(minGap)) {
-			return decision{Change: order.Change{Order: o}}, nil
-		}
-		last := o.Facts.QueryAt
-		if work == order.WorkDeliver {
-			last = o.UpdatedAt // nothing but failed deliveries happens to such an order
-		}
-		if again := last.Add(e.cfg.CheckGap); last != 0 && now < again {
-			return decision{}, &TooSoonError{RetryAfter: again.Sub(now)}
-		}
-		task.DueAt = now
-		return decision{Change: o.ScheduleAttempt(work, now, now), with: Commit{Tasks: []TaskWrite{{Task: task}}}}, nil
-	})
-}
-
-// imminent reports whether the task runs now or will have begun by then. The order
-// tells it of attempts that the payer is shown, on whatever node; the runner, of all
-// others on this one.
-func (e *Engine) imminent(o order.Order, key TaskKey, by order.Time) bool {
-	return o.Attempting || (o.NextAttemptAt != 0 && o.NextAttemptAt <= by) || e.runner.runsBy(key, by)
-}
-
-// recovering returns the task that moves the order on. A first delivery is not
-// recovery: it is under way since the commit that made it due. Asking for another
-// begins its schedule anew, as a second try: a payer who asks often must not use it up.
-func (e *Engine) recovering(o order.Order) (Task, order.Work, bool) {
-	switch {
-	case o.Payment == order.Succeeded && o.Fulfilment == order.FulfilmentPending:
-		// The first delivery is under way by itself; only a failed one can be brought forward.
-		return Task{TaskKey: deliverTask(o), Tries: 1}, order.WorkDeliver, o.Facts.DeliveryFailures > 0
-	case !settled(o) && e.queries(o):
-		return Task{TaskKey: queryTask(o)}, order.WorkQuery, true
-	}
-	return Task{}, "", false
 }

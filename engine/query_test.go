@@ -57,12 +57,12 @@ func TestLostCallbackIsFoundByQuery(t *testing.T) {
 	})
 }
 
-// The channel never answers for three days. Every time that was shown is kept, and in
+// The channel knows of no payment for three days. Every time that was shown is kept, and in
 // the end the order is still unknown, not failed.
 func TestDefaultScheduleIsKeptToItsEndAndFailsNothing(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, h *house) {
-		h.channel.answers(failing(unreachable()))
+		h.channel.answers(failing(notFound()))
 		h.register("A1")
 		claimed := h.claim("A1").ClaimedAt
 		for o := h.order("A1"); o.NextAttemptAt != 0; o = h.order("A1") {

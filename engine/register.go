@@ -78,6 +78,7 @@ func (e *Engine) Claim(ctx context.Context, orderNo string) (order.Order, error)
 		var with Commit
 		if e.queries(o) && o.Payment == order.Pending {
 			next := max(nextByAge(e.scheduleOf(o), now, now), now.Add(minGap))
+			next = e.gates.plan(queryTask(o), next, now)
 			change = change.Then(change.Order.ScheduleAttempt(order.WorkQuery, next, now))
 			with.addTask(queryTask(o), next)
 		}

@@ -48,6 +48,8 @@ type runner struct {
 	tasks    taskStore
 	handlers map[TaskKind]handler
 	limits   map[TaskKind]int // concurrent runs per target
+	gate     gate
+	putOff   handler // commits the new due time of a task, which it carries
 	log      logrus.FieldLogger
 
 	wake chan struct{} // the head of the heap changed
@@ -68,19 +70,9 @@ type lease struct {
 	at    uint64 // clock when the node heard of it
 }
 
-type lane struct {
-	kind   TaskKind
-	target string
-}
-
-type laneState struct {
-	running int
-	waiting dueHeap
-}
-
 func newRunner(tasks taskStore, handlers map[TaskKind]handler, limits map[TaskKind]int, log logrus.FieldLogger) *runner {
 	return &runner{
-		tasks: tasks, handlers: handlers, limits: limits, log: log, wake: make(chan struct{}, 1),
+		tasks: tasks, handlers: handlers, limits: limits, gate: open{}, log: log, wake: make(chan struct{}, 1),
 		held: make(map[TaskKey][]lease), lanes: make(map[lane]*laneState),
 	}
 }
@@ -199,60 +191,9 @@ func (r *runner) fire(ctx context.Context) time.Duration {
 			return wait
 		}
 		heap.Pop(&r.due)
-		r.dispatchLocked(ctx, t)
+		r.dispatchLocked(ctx, t, order.At(now))
 	}
 	return time.Hour
-}
-
-func (r *runner) dispatchLocked(ctx context.Context, t Task) {
-	if r.closed || !r.liveLocked(t) {
-		return // replaced, finished or taken back meanwhile
-	}
-	key := lane{t.Kind, t.Target}
-	l := r.lanes[key]
-	if l == nil {
-		l = &laneState{}
-		r.lanes[key] = l
-	}
-	if l.running >= r.limits[t.Kind] {
-		heap.Push(&l.waiting, t)
-		return
-	}
-	l.running++
-	r.wg.Go(func() { r.work(ctx, key, t) })
-}
-
-// work runs one task after the other of its lane until none waits.
-func (r *runner) work(ctx context.Context, key lane, t Task) {
-	for ok := true; ok; t, ok = r.nextOf(key) {
-		if ctx.Err() != nil {
-			continue
-		}
-		if held, ok := r.renew(ctx, t); ok {
-			t = held
-			r.runOne(ctx, t)
-		}
-		r.mu.Lock()
-		r.keepLocked(t.TaskKey, func(l lease) bool { return l.token != t.Token })
-		r.mu.Unlock()
-	}
-}
-
-// nextOf returns the task of a lane that has been due longest.
-func (r *runner) nextOf(key lane) (Task, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	l := r.lanes[key]
-	for len(l.waiting) > 0 {
-		if t, _ := heap.Pop(&l.waiting).(Task); r.liveLocked(t) {
-			return t, true
-		}
-	}
-	l.running--
-	if l.running == 0 {
-		delete(r.lanes, key)
-	}
-	return Task{}, false
 }
 
 // renew gives a task that waited long for its lane a lease that outlasts its run.
@@ -281,12 +222,16 @@ func (r *runner) renew(ctx context.Context, t Task) (Task, bool) {
 
 // runOne keeps a panicking handler (a bug in one adapter) from ending every order's
 // recovery: it is logged and the task comes again when its lease ends.
-func (r *runner) runOne(ctx context.Context, t Task) {
+func (r *runner) runOne(ctx context.Context, key lane, t Task) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.log.WithFields(logrus.Fields{"order_no": t.OrderNo, "kind": t.Kind, "stack": string(debug.Stack())}).Error("task panicked")
 		}
 	}()
+	if key.putsOff {
+		r.putOff(ctx, t)
+		return
+	}
 	r.handlers[t.Kind](ctx, t)
 }
 

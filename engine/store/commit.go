@@ -30,7 +30,7 @@ func (e *encoded) write(ctx context.Context, w *writes) error {
 	if err := e.check(ctx, w); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeEvents, e.writeTasks, e.writeCallbacks, e.writeWebhooks, e.writeKey, e.writeAudit} {
+	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeEvents, e.writeTasks, e.writeCallbacks, e.writeWebhooks, e.writeKey, e.writePause, e.writeAudit} {
 		if err := step(ctx, w); err != nil {
 			return err
 		}

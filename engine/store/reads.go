@@ -48,6 +48,7 @@ type reads struct {
 	order, events, key, callbacks, webhook, audits, pinged *sql.Stmt
 	seqs                                                   map[int]*sql.Stmt // by size
 	caseByID                                               *sql.Stmt
+	pauses                                                 *sql.Stmt
 }
 
 func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
@@ -55,7 +56,8 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 	for text, into := range map[string]**sql.Stmt{
 		sqlOrder: &r.order, sqlEvents: &r.events, sqlKey: &r.key,
 		sqlCallbacks: &r.callbacks, sqlWebhook: &r.webhook, sqlAudits: &r.audits, sqlPing: &r.pinged,
-		sqlCase: &r.caseByID,
+		sqlCase:   &r.caseByID,
+		sqlPauses: &r.pauses,
 	} {
 		statement, err := pool.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with pool
 		if err != nil {

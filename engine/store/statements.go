@@ -58,6 +58,7 @@ type writes struct {
 	taskFence, putTask, deleteTask, claimTasks      *sql.Stmt
 	callbackExists, insertCallback, settleCallback  *sql.Stmt
 	insertWebhook, endWebhook, keyExists, insertKey *sql.Stmt
+	putPause, recallTasks                           *sql.Stmt
 	insertAudit                                     *sql.Stmt
 	putCase                                         *sql.Stmt
 }
@@ -71,7 +72,8 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
 		sqlCallbackExists: &w.callbackExists, sqlInsertCallback: &w.insertCallback, sqlSettleCallback: &w.settleCallback,
 		sqlInsertWebhook: &w.insertWebhook, sqlEndWebhook: &w.endWebhook,
 		sqlKeyExists: &w.keyExists, sqlInsertKey: &w.insertKey, sqlInsertAudit: &w.insertAudit,
-		sqlPutCase: &w.putCase,
+		sqlPutCase:  &w.putCase,
+		sqlPutPause: &w.putPause, sqlRecallTasks: &w.recallTasks,
 	} {
 		statement, err := conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with conn
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"anxin/engine"
 	"anxin/engine/order"
 )
 
@@ -24,6 +25,7 @@ type Config struct {
 	TokenSecrets []Secret // the first signs, all verify
 	Tokens       Lifetimes
 	Backends     map[string]Backend // by the name of their api key
+	Channels     map[string]engine.ChannelSettings
 	Sandbox      Sandbox
 
 	LateSuccess LateSuccess

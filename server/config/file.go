@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"anxin/engine"
 	"anxin/engine/order"
 )
 
@@ -33,7 +34,8 @@ type file struct {
 			AllowPrivate bool     `yaml:"allow_private"`
 		} `yaml:"webhook"`
 	} `yaml:"backends"`
-	Stages struct {
+	Channels map[string]channelFile `yaml:"channels"`
+	Stages   struct {
 		Delayed   duration `yaml:"delayed"`
 		Prolonged duration `yaml:"prolonged"`
 	} `yaml:"stages"`
@@ -138,6 +140,7 @@ func (f file) apply(p *problems) Config {
 	c := Config{
 		Brand:    Brand{Name: strings.TrimSpace(f.Brand.Name), SupportURL: f.Brand.SupportURL},
 		Backends: make(map[string]Backend, len(f.Backends)+1),
+		Channels: make(map[string]engine.ChannelSettings, len(f.Channels)),
 		Stages: order.StageLimits{
 			Delayed:   time.Duration(cmp.Or(f.Stages.Delayed, duration(order.DefaultStageLimits.Delayed))),
 			Prolonged: time.Duration(cmp.Or(f.Stages.Prolonged, duration(order.DefaultStageLimits.Prolonged))),
@@ -152,6 +155,7 @@ func (f file) apply(p *problems) Config {
 	}
 	f.applyBackends(&c, p)
 	f.applyLateSuccess(&c, p)
+	f.applyChannels(&c, p)
 	c.checkFigures(p)
 	return c
 }

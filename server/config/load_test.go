@@ -12,6 +12,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"go.yaml.in/yaml/v3"
+
+	"anxin/engine"
 )
 
 const (
@@ -192,6 +194,13 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"backend without key", production(t).file(t, "backends: {bank: {webhook: {url: 'https://b.example', secrets: ["+goodHook+"]}}}\n"), "backends.bank has no api key"},
 		{"backend without address", production(t).file(t, "backends: {shop: {webhook: {secrets: ["+goodHook+"]}}}\n"), "backends.shop.webhook.url must be"},
 		{"backend without secret", production(t).file(t, "backends: {shop: {webhook: {url: 'https://b.example'}}}\n"), "backends.shop.webhook.secrets must have"},
+		{"unordered schedule", production(t).file(t, "channels: {sandbox: {schedule: [5s, 3s]}}\n"), "channels.sandbox.schedule entry 2 must be"},
+		{"negative budget", production(t).file(t, "channels: {sandbox: {qps: -1}}\n"), "channels.sandbox.qps must be"},
+		{"late without typical", production(t).file(t, "channels: {sandbox: {late: 1m}}\n"), "channels.sandbox.late must be"},
+		{"late too early", production(t).file(t, "channels: {sandbox: {late: 1m, typical: 2m}}\n"), "channels.sandbox.late must be"},
+		{"endless cooldown", production(t).file(t, "channels: {sandbox: {breaker: {cooldown: 1h}}}\n"), "channels.sandbox.breaker.cooldown must be"},
+		{"negative failures", production(t).file(t, "channels: {sandbox: {breaker: {failures: -1}}}\n"), "channels.sandbox.breaker.failures must be"},
+		{"odd channel", production(t).file(t, "channels: {'a b': {qps: 1}}\n"), "channels \"a b\" is not a name"},
 		{"bad webhook secret", production(t).file(t, "backends: {shop: {webhook: {url: 'https://b.example', secrets: [marked]}}}\n"), "backends.shop.webhook.secrets entry 1 must be whsec_"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -297,5 +306,15 @@ func TestASecretIsNeverShown(t *testing.T) {
 	}
 	if s.Reveal() != "marked" {
 		t.Error("Reveal does not")
+	}
+}
+
+func TestChannelsAreSetByTheFile(t *testing.T) {
+	t.Parallel()
+	c := load(t, production(t).with("ANXIN_CONFIG", "../../docs/anxin.example.yaml"))
+	got := c.Channels["sandbox"]
+	if len(got.Schedule) != 14 || got.Schedule[0] != 3*time.Second || got.QPS != 20 || got.Typical != 10*time.Second ||
+		got.Late != time.Minute || got.Breaker != (engine.BreakerLimits{Failures: 5, Cooldown: 30 * time.Second}) {
+		t.Errorf("channel %+v", got)
 	}
 }

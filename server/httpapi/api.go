@@ -29,6 +29,10 @@ type Engine interface {
 	CheckNow(ctx context.Context, orderNo string) (order.Order, error)
 	Update(ctx context.Context, orderNo, key, hash string, u order.Update) (order.Order, error)
 	Receive(ctx context.Context, channel string, r channel.Request) (channel.Answer, error)
+	Channels() []engine.ChannelState
+	Pauses(ctx context.Context) ([]engine.Pause, error)
+	PauseFor(ctx context.Context, p engine.Pause) (engine.Pause, error)
+	Resume(ctx context.Context, kind engine.TaskKind, name, actor string) error
 	Audits(ctx context.Context, before int64, limit int) ([]engine.Audit, error)
 	Case(ctx context.Context, id string) (engine.Case, error)
 	Cases(ctx context.Context, f engine.CaseFilter) ([]engine.Case, string, error)

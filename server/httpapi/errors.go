@@ -31,6 +31,7 @@ var known = []struct {
 	{order.ErrExists, http.StatusConflict, "order_exists", "an order with this number exists with different content"},
 	{order.ErrCaseClosed, http.StatusConflict, "case_closed", "the case is closed already"},
 	{order.ErrResolution, http.StatusConflict, "resolution_not_allowed", "the case cannot be resolved in this way; see its resolutions"},
+	{engine.ErrNotPaused, http.StatusNotFound, "not_paused", "it is not paused"},
 	{engine.ErrBusy, http.StatusServiceUnavailable, "unavailable", "too busy at the moment, try again"},
 	{hub.ErrBusy, http.StatusServiceUnavailable, "unavailable", "too busy at the moment, try again"},
 	{hub.ErrDraining, http.StatusServiceUnavailable, "unavailable", "this node is going away, try again"},

@@ -16,7 +16,7 @@ type metric struct {
 	value float64
 }
 
-func metricsText(e engine.Counts, h hub.Stats) []byte {
+func metricsText(e engine.Counts, channels []engine.ChannelState, h hub.Stats) []byte {
 	var b strings.Builder
 	for _, m := range append(engineMetrics(e), hubMetrics(h)...) {
 		fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s %s\n%s %g\n", m.name, m.help, m.name, m.kind, m.name, m.value)
@@ -26,7 +26,30 @@ func metricsText(e engine.Counts, h hub.Stats) []byte {
 	for _, info := range hub.CloseCodes() {
 		fmt.Fprintf(&b, "%s{code=\"%d\"} %d\n", closes, info.Code, h.Closes[info.Code])
 	}
+	channelText(&b, channels)
 	return []byte(b.String())
+}
+
+// channelText writes what differs by channel. Names are letters, digits, _ and -.
+func channelText(b *strings.Builder, channels []engine.ChannelState) {
+	for _, m := range []struct {
+		name, help string
+		value      func(engine.ChannelState) int
+	}{
+		{"anxin_channel_breaker_open", "1 while this node leaves the channel alone because it fails.", func(s engine.ChannelState) int {
+			if s.Breaker == engine.BreakerClosed {
+				return 0
+			}
+			return 1
+		}},
+		{"anxin_channel_failures", "Queries in a row without a usable answer.", func(s engine.ChannelState) int { return s.Failures }},
+		{"anxin_channel_deferred", "Queries that wait for their turn.", func(s engine.ChannelState) int { return s.Deferred }},
+	} {
+		fmt.Fprintf(b, "# HELP %s %s\n# TYPE %s gauge\n", m.name, m.help, m.name)
+		for _, s := range channels {
+			fmt.Fprintf(b, "%s{channel=%q} %d\n", m.name, s.Name, m.value(s))
+		}
+	}
 }
 
 func engineMetrics(c engine.Counts) []metric {
@@ -37,6 +60,7 @@ func engineMetrics(c engine.Counts) []metric {
 		{"anxin_callbacks_quarantined_total", "counter", "Notifications for orders not registered yet.", float64(c.Quarantined)},
 		{"anxin_queries_total", "counter", "Questions put to channels.", float64(c.Queries)},
 		{"anxin_query_failures_total", "counter", "Questions to channels without a usable answer.", float64(c.QueryFailures)},
+		{"anxin_deferrals_total", "counter", "Queries and deliveries put off to a later time.", float64(c.Deferrals)},
 		{"anxin_deliveries_total", "counter", "Webhooks sent to backends.", float64(c.Deliveries)},
 		{"anxin_delivery_failures_total", "counter", "Webhooks that a backend did not accept.", float64(c.DeliveryFailures)},
 	}

@@ -24,6 +24,10 @@ func (a *api) routes() []route {
 		on("POST", "/v1/orders/:order_no/query", a.limits.act, a.checkNow),
 		on("POST", "/v1/callbacks/:channel", a.receive),
 
+		on("GET", "/v1/ops/channels", a.channels),
+		on("GET", "/v1/ops/pauses", a.pauses),
+		on("POST", "/v1/ops/pauses", a.pause),
+		on("DELETE", "/v1/ops/pauses/:kind/:target", a.resume),
 		on("GET", "/v1/ops/audit", a.audit),
 		on("GET", "/v1/ops/cases", a.cases),
 		on("POST", "/v1/ops/cases/retry", a.retryCases),

@@ -37,6 +37,8 @@ func Run(t *testing.T, open func(t *testing.T) engine.Store) {
 		"callbacks move through their states":                       testCallbackStates,
 		"a callback's request is kept byte for byte":                testCallbackBytes,
 		"webhooks come lowest seq first until they end":             testWebhooks,
+		"a pause replaces the one of its target":                    testPauses,
+		"recalled are free tasks of a target, within bounds":        testRecall,
 		"audit entries come newest first":                           testAudits,
 		"an idempotency key is taken once per order":                testKeys,
 		"a case comes back as it was written, then closed":          testCaseRoundTrip,

@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"anxin/engine/order"
+)
+
+// ChannelSettings are the operator's wishes for one channel. Zero fields leave what the
+// channel's own policy says, and then the defaults.
+type ChannelSettings struct {
+	Schedule []time.Duration // ages since the claim at which the payment is queried
+	QPS      int             // queries a second that this node puts at most, 0 = any number
+	Typical  time.Duration   // half of the payments are known by then
+	Late     time.Duration   // nine in ten are
+	Breaker  BreakerLimits
+}
+
+// MaxQPS is the finest budget: calls are spaced in whole milliseconds.
+const MaxQPS = 1000
+
+// gates holds the pacer of each target whose calls may be held back. It does not change.
+type gates map[target]*pacer
+
+// target is what is paused and paced as one.
+type target struct {
+	kind TaskKind
+	name string // of the channel or the backend
+}
+
+var _ gate = gates(nil)
+
+func newGates(cfg Config, deps Deps) gates {
+	g := make(gates)
+	for name := range deps.Channels {
+		s := cfg.Channels[name]
+		g[target{TaskQuery, name}] = newPacer(s.Breaker, s.QPS)
+	}
+	for name := range deps.Backends {
+		g[target{TaskDeliver, name}] = newPacer(BreakerLimits{}, 0)
+	}
+	return g
+}
+
+func (g gates) of(key TaskKey) (*pacer, bool) {
+	p, ok := g[target{key.Kind, key.Target}]
+	return p, ok
+}
+
+func (g gates) admit(key TaskKey, now order.Time, full bool) order.Time {
+	if p, ok := g.of(key); ok {
+		return p.admit(key, now, full)
+	}
+	return now
+}
+
+func (g gates) ended(key TaskKey) {
+	if p, ok := g.of(key); ok {
+		p.ended(key)
+	}
+}
+
+func (g gates) plan(key TaskKey, wanted, now order.Time) order.Time {
+	if p, ok := g.of(key); ok {
+		return p.plan(key, wanted, now)
+	}
+	return wanted
+}
+
+func (g gates) written(writes []TaskWrite) {
+	for _, w := range writes {
+		if p, ok := g.of(w.TaskKey); ok {
+			p.written(w)
+		}
+	}
+}
+
+// runDefer tells a task's new due time, which it carries, to whoever was promised the
+// old one. Nothing was tried, so no attempt is counted.
+func (e *Engine) runDefer(ctx context.Context, t Task) {
+	e.counts.deferrals.Add(1)
+	_, err := e.decide(ctx, t.OrderNo, func(o order.Order, now order.Time) (decision, error) {
+		d := decision{Change: order.Change{Order: o}, with: Commit{
+			Fence: &Fence{t.TaskKey, t.Token},
+			Tasks: []TaskWrite{{Task: Task{TaskKey: t.TaskKey, DueAt: t.DueAt, Tries: t.Tries}}},
+		}}
+		switch t.Kind { //nolint:exhaustive // no other kind is held back
+		case TaskQuery:
+			d.Change = o.ScheduleAttempt(order.WorkQuery, t.DueAt, now)
+		case TaskDeliver:
+			d.Change = o.ScheduleAttempt(order.WorkDeliver, t.DueAt, now)
+		}
+		return d, nil
+	})
+	e.logTask(ctx, t, err)
+}
+
+// heard tells a channel's breaker what a query came to. Only a channel that cannot be
+// reached is sick: one that does not know the order, or refuses to tell, has answered.
+func (e *Engine) heard(o order.Order, outcome order.QueryOutcome) {
+	key := queryTask(o)
+	p, ok := e.gates.of(key)
+	switch {
+	case !ok:
+	case outcome != order.QueryUnreachable:
+		p.succeeded(key)
+	case p.failed(key, now()):
+		e.deps.Log.WithField("channel", o.Channel).Warn("channel fails: its queries wait for a probe")
+	}
+}
+
+// turnWait is how long a run may wait for its second question.
+const turnWait = 2 * time.Second
+
+// awaitTurn waits for the turn of one more question of the same run. false means that it
+// does not come soon.
+func (e *Engine) awaitTurn(ctx context.Context, o order.Order) bool {
+	p, ok := e.gates.of(queryTask(o))
+	if !ok {
+		return true
+	}
+	at, ok := p.soon(TaskKey{o.OrderNo, "confirm", o.Channel}, now(), turnWait)
+	if !ok {
+		return false
+	}
+	timer := time.NewTimer(time.Until(at.Std()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
