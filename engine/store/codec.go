@@ -3,11 +3,8 @@ package store
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"time"
 
 	"anxin/engine"
-	"anxin/engine/channel"
 	"anxin/engine/order"
 )
 
@@ -19,7 +16,7 @@ type encoded struct {
 	contact       string
 	events        []string
 	notifications []string
-	raws          []string
+	raws          [][]byte
 }
 
 func encodeCommit(c engine.Commit) (*encoded, error) {
@@ -33,13 +30,13 @@ func encodeCommit(c engine.Commit) (*encoded, error) {
 			return nil, err
 		}
 	}
-	if e.events, err = encodeAll(c.Events, func(ev order.Event) any { return ev }); err != nil {
+	if e.events, err = encodeAll(c.Events, func(ev order.Event) any { return storedEvent(ev) }); err != nil {
 		return nil, err
 	}
-	if e.notifications, err = encodeAll(c.Callbacks, func(c engine.Callback) any { return c.Notification }); err != nil {
-		return nil, err
+	for _, c := range c.Callbacks {
+		e.raws = append(e.raws, encodeRaw(c.Raw))
 	}
-	e.raws, err = encodeAll(c.Callbacks, func(c engine.Callback) any { return rawOf(c.Raw) })
+	e.notifications, err = encodeAll(c.Callbacks, func(c engine.Callback) any { return c.Notification })
 	return e, err
 }
 
@@ -108,15 +105,16 @@ func encodeOrder(o order.Order) (state, personal string, err error) {
 			return "", "", err
 		}
 	}
-	state, err = encode(o)
+	state, err = encode(storedOrder(o))
 	return state, personal, err
 }
 
 func decodeOrder(state, personal string) (order.Order, error) {
-	var o order.Order
-	if err := decode(state, &o); err != nil {
+	var stored storedOrder
+	if err := decode(state, &stored); err != nil {
 		return order.Order{}, err
 	}
+	o := order.Order(stored)
 	if personal != "" {
 		var c contact
 		if err := decode(personal, &c); err != nil {
@@ -125,40 +123,4 @@ func decodeOrder(state, personal string) (order.Order, error) {
 		o.Payer.Phone, o.Payer.Email, o.Payer.Push = c.Phone, c.Email, c.Push
 	}
 	return o, nil
-}
-
-// rawRequest is a callback's request as evidence. Header values and the query are bytes:
-// as JSON strings those that are not UTF-8 would be changed, and a signature over them
-// would no longer verify.
-type rawRequest struct {
-	Header     map[string][][]byte `json:"header,omitempty"`
-	Query      []byte              `json:"query,omitempty"`
-	Body       []byte              `json:"body,omitempty"`
-	ReceivedAt time.Time           `json:"received_at"`
-}
-
-func rawOf(r channel.Request) rawRequest {
-	raw := rawRequest{Query: []byte(r.Query), Body: r.Body, ReceivedAt: r.ReceivedAt}
-	if r.Header != nil {
-		raw.Header = make(map[string][][]byte, len(r.Header))
-	}
-	for name, values := range r.Header {
-		for _, v := range values {
-			raw.Header[name] = append(raw.Header[name], []byte(v))
-		}
-	}
-	return raw
-}
-
-func (raw rawRequest) request() channel.Request {
-	r := channel.Request{Query: string(raw.Query), Body: raw.Body, ReceivedAt: raw.ReceivedAt}
-	if raw.Header != nil {
-		r.Header = make(http.Header, len(raw.Header))
-	}
-	for name, values := range raw.Header {
-		for _, v := range values {
-			r.Header[name] = append(r.Header[name], string(v))
-		}
-	}
-	return r
 }

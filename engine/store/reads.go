@@ -13,7 +13,7 @@ import (
 
 const (
 	sqlOrder     = `SELECT state, contact FROM orders WHERE order_no = $1`
-	sqlEvents    = `SELECT event FROM events WHERE order_no = $1 AND seq > $2 ORDER BY seq LIMIT $3`
+	sqlEvents    = `SELECT seq, type, at, event FROM events WHERE order_no = $1 AND seq > $2 ORDER BY seq LIMIT $3`
 	sqlKey       = `SELECT hash, seq, at FROM idempotency_keys WHERE order_no = $1 AND key = $2`
 	sqlCallbacks = `SELECT channel, dedupe_key, notification, raw FROM callbacks WHERE order_no = $1 AND state = $2 ORDER BY id LIMIT $3`
 	sqlWebhook   = `SELECT id, seq, type, body, created_at FROM webhooks

@@ -17,12 +17,15 @@ func (s *Store) Events(ctx context.Context, orderNo string, after int64, limit i
 		return nil, fmt.Errorf("read events: %w", err)
 	}
 	list, err := collect(rows, func(r row) (order.Event, error) {
+		ev := storedEvent{OrderNo: orderNo}
+		var at int64
 		var text string
-		var ev order.Event
-		if err := r.Scan(&text); err != nil {
-			return ev, err
+		if err := r.Scan(&ev.Seq, &ev.Type, &at, &text); err != nil {
+			return order.Event{}, err
 		}
-		return ev, decode(text, &ev)
+		ev.At = order.Time(at)
+		err := decode(text, &ev)
+		return order.Event(ev), err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
@@ -50,15 +53,15 @@ func (s *Store) Callbacks(ctx context.Context, orderNo string, state engine.Call
 	}
 	list, err := collect(rows, func(r row) (engine.Callback, error) {
 		c := engine.Callback{OrderNo: orderNo, State: state}
-		var notification, text string
-		if err := r.Scan(&c.Channel, &c.DedupeKey, &notification, &text); err != nil {
+		var notification string
+		var raw []byte
+		if err := r.Scan(&c.Channel, &c.DedupeKey, &notification, &raw); err != nil {
 			return c, err
 		}
-		var raw rawRequest
-		if err := decode(text, &raw); err != nil {
+		var err error
+		if c.Raw, err = decodeRaw(raw); err != nil {
 			return c, err
 		}
-		c.Raw = raw.request()
 		return c, decode(notification, &c.Notification)
 	})
 	if err != nil {

@@ -1,4 +1,5 @@
--- Times are Unix milliseconds, 0 means "not yet". JSON is text: no query looks into it.
+-- Times are Unix milliseconds, 0 means "not yet". JSON is text and leaves out what is zero: no query
+-- looks into it.
 -- No foreign keys: a callback may precede its order (quarantine), and everything else is
 -- written together with its order or after it, by one writer.
 
@@ -57,7 +58,7 @@ CREATE TABLE callbacks (
   order_no     TEXT NOT NULL,
   state        TEXT NOT NULL,
   notification TEXT NOT NULL,
-  raw          TEXT NOT NULL,
+  raw          BLOB NOT NULL, -- the request in the encoding of raw.go
   UNIQUE (channel, dedupe_key)
 );
 CREATE INDEX callbacks_by_order ON callbacks (order_no, state, id);

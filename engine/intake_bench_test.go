@@ -1,0 +1,185 @@
+package engine_test
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"anxin/engine"
+	"anxin/engine/channel"
+	"anxin/engine/channel/sandbox"
+	"anxin/engine/order"
+	"anxin/engine/store"
+)
+
+// requesters is how many callers the benchmarks have at once.
+const requesters = 64
+
+const benchSecret = "the secret of the benchmarks"
+
+// BenchmarkIntake takes in b.N signed callbacks for b.N orders, as the API does, without
+// HTTP. Its floors run after it, on the same disk: as many commits of one small row,
+// grouped in the same way, and as many of the rows that an intake writes. The metric
+// of-floor compares with the first, of-rows-floor with the second.
+func BenchmarkIntake(b *testing.B) {
+	e := openBench(b)
+	registerMany(b, e, b.N)
+	requests := sealMany(b, b.N)
+	b.ResetTimer()
+	atOnce(b.N, func(i int) {
+		answer, err := e.Receive(b.Context(), pay, requests[i])
+		if err != nil || answer.Status != http.StatusOK {
+			b.Errorf("answer %d, %v", answer.Status, err)
+		}
+	})
+	b.StopTimer()
+	rate := float64(b.N) / b.Elapsed().Seconds()
+	if got := e.Counts(); got.Callbacks != int64(b.N) || got.Duplicates+got.Rejected+got.Quarantined != 0 {
+		b.Errorf("not all were taken in: %+v", got)
+	}
+	one, many := floor(b, b.N, 1), floor(b, b.N, rowsOfIntake)
+	b.ReportMetric(rate, "callbacks/s")
+	b.ReportMetric(one, "floor/s")
+	b.ReportMetric(rate/one, "of-floor")
+	b.ReportMetric(rate/many, "of-rows-floor")
+	b.ReportMetric(0, "ns/op")
+}
+
+// rowsOfIntake are the order, two events, the raw callback and the query task, which a
+// success without a webhook writes.
+const rowsOfIntake = 5
+
+func openBench(b *testing.B) *engine.Engine {
+	b.Helper()
+	s, err := store.Open(context.Background(), "sqlite:"+filepath.Join(b.TempDir(), "bench.db"), store.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = s.Close() })
+	ch, err := sandbox.New(sandbox.Config{Name: pay, GatewayURL: "http://gateway.test", Merchant: merchant, Secret: benchSecret})
+	if err != nil {
+		b.Fatal(err)
+	}
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	e, err := engine.New(engine.Config{}, engine.Deps{
+		Store: s, Channels: map[string]channel.Channel{pay: ch}, Sender: &backend{}, Listener: deaf{}, Log: log,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return e
+}
+
+// deaf listens to nothing.
+type deaf struct{}
+
+func (deaf) Committed(order.Order, []order.Event) {}
+
+func benchOrder(i int) string { return fmt.Sprintf("B%07d", i) }
+
+func registerMany(b *testing.B, e *engine.Engine, n int) {
+	b.Helper()
+	atOnce(n, func(i int) {
+		if _, _, err := e.Register(b.Context(), registration(benchOrder(i))); err != nil {
+			b.Error(err)
+		}
+	})
+}
+
+func sealMany(b *testing.B, n int) []channel.Request {
+	b.Helper()
+	requests, now := make([]channel.Request, n), time.Now()
+	for i := range requests {
+		body, err := json.Marshal(sandbox.Notice{ID: "evt_" + benchOrder(i), Payment: sandbox.Payment{
+			OutTradeNo: benchOrder(i), Merchant: merchant, TransactionID: "tx_" + benchOrder(i), State: sandbox.StateSucceeded,
+			Amount: &price, At: order.At(now),
+		}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		requests[i] = channel.Request{Header: http.Header{"Content-Type": {"application/json"}}, Body: body, ReceivedAt: now}
+		sandbox.Seal(requests[i].Header, benchSecret, now, rand.Text(), body)
+	}
+	return requests
+}
+
+// atOnce calls do with 0 to n-1 from as many goroutines as there are requesters.
+func atOnce(n int, do func(i int)) {
+	var next atomic.Int64
+	var callers sync.WaitGroup
+	for range requesters {
+		callers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	callers.Wait()
+}
+
+// floor returns how many durable commits of some small rows a second the driver makes
+// for as many requesters, with as many to a transaction as are waiting.
+func floor(b *testing.B, n, rows int) float64 {
+	b.Helper()
+	dsn := "file:" + filepath.Join(b.TempDir(), "floor.db") + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // its folder goes next
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec(`CREATE TABLE rows (id INTEGER PRIMARY KEY, body TEXT NOT NULL)`); err != nil {
+		b.Fatal(err)
+	}
+	queue := make(chan chan error, requesters)
+	defer close(queue)
+	go func() {
+		for first := range queue {
+			group := []chan error{first}
+			for len(queue) > 0 {
+				group = append(group, <-queue)
+			}
+			err := insertRows(db, len(group)*rows)
+			for _, done := range group {
+				done <- err
+			}
+		}
+	}()
+	began := time.Now()
+	atOnce(n, func(int) {
+		done := make(chan error, 1)
+		queue <- done
+		if err := <-done; err != nil {
+			b.Error(err)
+		}
+	})
+	return float64(n) / time.Since(began).Seconds()
+}
+
+func insertRows(db *sql.DB, n int) error {
+	tx, err := db.Begin()
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it has nothing to do
+	body := strings.Repeat("x", 250)
+	for range n {
+		if _, err := tx.Exec(`INSERT INTO rows (body) VALUES ($1)`, body); err != nil {
+			return fmt.Errorf("insert: %w", err)
+		}
+	}
+	return tx.Commit()
+}
