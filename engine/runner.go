@@ -101,15 +101,19 @@ func (r *runner) committed(writes []TaskWrite, begun uint64) {
 	if len(writes) == 0 {
 		return
 	}
+	armed := false
 	r.mu.Lock()
 	for _, w := range writes {
 		r.supersedeLocked(w.TaskKey, begun)
 		if !w.Delete && w.LeaseUntil != 0 {
 			r.armLocked(w.Task)
+			armed = true
 		}
 	}
 	r.mu.Unlock()
-	r.nudge()
+	if armed {
+		r.nudge()
+	}
 }
 
 // supersedeLocked forgets the leases of a task that are older than a write which began

@@ -10,9 +10,11 @@ import (
 	"anxin/engine/order"
 )
 
-// Order returns an order with its payer's contact; see engine.OrderReader.
+// Order returns an order with its payer's contact; see engine.OrderReader. It is not
+// broken off when ctx ends: it reads one row, and watching ctx would cost the driver a
+// goroutine for each, as much as the reading.
 func (s *Store) Order(ctx context.Context, orderNo string) (order.Order, error) {
-	o, err := scanOrder(s.reads.order.QueryRowContext(ctx, orderNo))
+	o, err := scanOrder(s.reads.order.QueryRowContext(context.WithoutCancel(ctx), orderNo))
 	if err != nil {
 		return order.Order{}, fmt.Errorf("read order: %w", notFound(err))
 	}
