@@ -82,7 +82,7 @@ func splitTexts(raw []byte) ([]string, error) {
 		if n <= 0 || size > uint64(len(raw)-n) {
 			return nil, errRaw
 		}
-		end := n + int(size) //nolint:gosec // not above len(raw)
+		end := n + int(size) // not above len(raw)
 		texts, raw = append(texts, string(raw[n:end])), raw[end:]
 	}
 	return texts, nil
