@@ -15,6 +15,10 @@ import (
 	"anxin/engine/order"
 )
 
+// storeWorkers bounds the concurrent runs of the kinds that wait for nothing but the
+// store: enough to fill the group of one transaction.
+const storeWorkers = 64
+
 // Config is what an Engine is told once. Zero fields take the defaults.
 type Config struct {
 	Stages       order.StageLimits
@@ -102,7 +106,7 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	e := &Engine{cfg: cfg, deps: deps, gates: newGates(cfg, deps)}
 	e.runner = newRunner(deps.Store,
 		map[TaskKind]handler{TaskQuery: e.runQuery, TaskDeliver: e.runDeliver, TaskProcess: e.runProcess, TaskStage: e.runStage},
-		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: 4, TaskStage: 4},
+		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: storeWorkers, TaskStage: storeWorkers},
 		deps.Log)
 	e.runner.gate, e.runner.putOff = e.gates, e.runDefer
 	return e, nil

@@ -63,19 +63,29 @@ const rowsOfIntake = 5
 
 func openBench(b *testing.B) *engine.Engine {
 	b.Helper()
-	s, err := store.Open(context.Background(), "sqlite:"+filepath.Join(b.TempDir(), "bench.db"), store.Options{})
+	return benchEngine(b, benchStore(b, filepath.Join(b.TempDir(), "bench.db")), engine.Config{}, deaf{})
+}
+
+func benchStore(b *testing.B, path string) *store.Store {
+	b.Helper()
+	s, err := store.Open(context.Background(), "sqlite:"+path, store.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func benchEngine(b *testing.B, s engine.Store, cfg engine.Config, l engine.Listener) *engine.Engine {
+	b.Helper()
 	ch, err := sandbox.New(sandbox.Config{Name: pay, GatewayURL: "http://gateway.test", Merchant: merchant, Secret: benchSecret})
 	if err != nil {
 		b.Fatal(err)
 	}
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	e, err := engine.New(engine.Config{}, engine.Deps{
-		Store: s, Channels: map[string]channel.Channel{pay: ch}, Sender: &backend{}, Listener: deaf{}, Log: log,
+	e, err := engine.New(cfg, engine.Deps{
+		Store: s, Channels: map[string]channel.Channel{pay: ch}, Sender: &backend{}, Listener: l, Log: log,
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -32,7 +32,7 @@ var quiet = []string{"ANXIN_LOG_LEVEL=error", "ANXIN_API_KEYS=dev:dev,other:othe
 
 // BenchmarkCallbacks sends b.N callbacks for b.N orders over 64 connections. Each is
 // acknowledged after its commit is durable. The floor, grouped single-row commits
-// without HTTP, is BenchmarkFloorGrouped of engine/store.
+// without HTTP, is measured by BenchmarkIntake of engine.
 func BenchmarkCallbacks(b *testing.B) {
 	p := startServer(b, b.TempDir(), quiet...)
 	registerAll(b, p, b.N)
@@ -49,6 +49,36 @@ func BenchmarkCallbacks(b *testing.B) {
 	reportLatency(b, took)
 }
 
+// BenchmarkCallbacksPaced offers 1,000 callbacks a second whatever the server does, and
+// measures from when each was to be sent: a pause is felt by all that fall into it.
+func BenchmarkCallbacksPaced(b *testing.B) {
+	p := startServer(b, b.TempDir(), quiet...)
+	registerAll(b, p, b.N)
+	requests := sealAll(b, p, b.N)
+	took := make([]time.Duration, b.N)
+	c := &fasthttp.Client{MaxConnsPerHost: 4096} // a late answer holds up no request
+	defer c.CloseIdleConnections()
+	b.ResetTimer()
+	paced(b.N, time.Millisecond, func(i int, at time.Time) {
+		post(b, c, requests[i])
+		took[i] = time.Since(at)
+	})
+	b.StopTimer()
+	reportLatency(b, took)
+}
+
+// paced begins do every so often, and returns when all have ended. Each is told when it
+// was to begin.
+func paced(n int, every time.Duration, do func(i int, at time.Time)) {
+	var all sync.WaitGroup
+	for i, began := 0, time.Now(); i < n; i++ {
+		at := began.Add(every * time.Duration(i))
+		<-time.After(time.Until(at))
+		all.Go(func() { do(i, at) })
+	}
+	all.Wait()
+}
+
 // BenchmarkCallbackToFrame sends callbacks at 200 a second, each for an order that is
 // watched, and measures from sending it to the frame that tells its result.
 func BenchmarkCallbackToFrame(b *testing.B) {
@@ -61,17 +91,10 @@ func BenchmarkCallbackToFrame(b *testing.B) {
 	c := &fasthttp.Client{MaxConnsPerHost: requesters}
 	defer c.CloseIdleConnections()
 	b.ResetTimer()
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	var sending sync.WaitGroup
-	for i := range b.N {
-		<-tick.C
-		sending.Go(func() {
-			sent[i] = time.Now()
-			post(b, c, requests[i])
-		})
-	}
-	sending.Wait()
+	paced(b.N, every, func(i int, _ time.Time) {
+		sent[i] = time.Now()
+		post(b, c, requests[i])
+	})
 	told()
 	b.StopTimer()
 	reportLatency(b, took)

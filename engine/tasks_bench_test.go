@@ -1,0 +1,230 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"anxin/engine"
+	"anxin/engine/order"
+)
+
+// enterAtOnce makes every claimed order due for its next stage: a task whose run writes
+// the order, its event and the next task, and waits for nobody but the store.
+var enterAtOnce = engine.Config{Stages: order.StageLimits{Delayed: time.Millisecond, Prolonged: 24 * time.Hour}}
+
+// BenchmarkTasks runs b.N tasks that are due at once. Each commits its order, an event
+// row and the next task, fenced.
+func BenchmarkTasks(b *testing.B) {
+	s := benchStore(b, filepath.Join(b.TempDir(), "bench.db"))
+	claimMany(b, s, b.N)
+	armMany(b, s, "B", b.N, func(int) order.Time { return order.At(time.Now()) })
+	done := newCountdown(b.N)
+	e := benchEngine(b, s, enterAtOnce, done)
+	b.ResetTimer()
+	stop := runBench(b, e)
+	<-done.zero
+	b.StopTimer()
+	stop()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkFiring measures how late tasks begin when 100,000 of them are due within
+// 20 seconds among 1,000,000 that are armed for later, and what memory this takes above
+// that of the idle store. A task that begins early fails it. Run it once (1x).
+func BenchmarkFiring(b *testing.B) {
+	const (
+		due, armed = 100_000, 1_000_000
+		within     = 20 * time.Second
+	)
+	path := filepath.Join(b.TempDir(), "bench.db")
+	s := benchStore(b, path)
+	claimMany(b, s, due)
+	armMany(b, s, "armed", armed, func(i int) order.Time { return order.At(time.Now().Add(time.Hour)) + order.Time(i) })
+	if err := s.Close(); err != nil { // nothing of the arming is left to do, nor in memory
+		b.Fatal(err)
+	}
+	s = benchStore(b, path)
+	debug.FreeOSMemory()
+	idle := resident()
+
+	first := time.Now().Add(5 * time.Second) // beyond the horizon, and after the arming
+	plan := make([]order.Time, due)
+	late := make([]time.Duration, due)
+	for i := range plan {
+		plan[i] = order.At(first.Add(within / due * time.Duration(i*7919%due)))
+	}
+	armMany(b, s, "B", due, func(i int) order.Time { return plan[i] })
+	done := newCountdown(due)
+	e := benchEngine(b, watched{s, func(orderNo string) {
+		if i := benchIndex(orderNo); late[i] == 0 {
+			late[i] = time.Since(plan[i].Std())
+		}
+	}}, enterAtOnce, done)
+	stop := runBench(b, e)
+	peak := watchMemory(done.zero)
+	stop()
+	slices.Sort(late)
+	if late[0] < 0 {
+		b.Errorf("a task began %s early", -late[0])
+	}
+	reportLatency(b, late)
+	if idle > 0 {
+		b.ReportMetric(float64(peak-idle)/(1<<20), "MiB-above-idle")
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkCallbackUnderArmed offers 500 callbacks a second while 100,000 tasks are armed.
+func BenchmarkCallbackUnderArmed(b *testing.B) {
+	const armed, every = 100_000, 2 * time.Millisecond
+	s := benchStore(b, filepath.Join(b.TempDir(), "bench.db"))
+	e := benchEngine(b, s, engine.Config{}, deaf{})
+	registerMany(b, e, b.N)
+	armMany(b, s, "armed", armed, func(i int) order.Time { return order.At(time.Now().Add(time.Hour)) + order.Time(i) })
+	requests := sealMany(b, b.N)
+	defer runBench(b, e)()
+	took := make([]time.Duration, b.N)
+	var all sync.WaitGroup
+	b.ResetTimer()
+	for i, began := 0, time.Now(); i < b.N; i++ {
+		at := began.Add(every * time.Duration(i))
+		<-time.After(time.Until(at))
+		all.Go(func() {
+			if _, err := e.Receive(b.Context(), pay, requests[i]); err != nil {
+				b.Error(err)
+			}
+			took[i] = time.Since(at)
+		})
+	}
+	all.Wait()
+	b.StopTimer()
+	slices.Sort(took)
+	reportLatency(b, took)
+	b.ReportMetric(0, "ns/op")
+}
+
+// claimMany stores n orders whose payers say that they have paid.
+func claimMany(b *testing.B, s engine.Store, n int) {
+	b.Helper()
+	atOnce(n, func(i int) {
+		r := registration(benchOrder(i))
+		r.Mode = order.Pushed // nobody is asked about it
+		c, err := order.Register(r, order.At(time.Now()))
+		if err == nil {
+			c = c.Then(c.Order.Claim(c.Order.CreatedAt, order.Wait{}))
+			err = s.Commit(b.Context(), engine.Commit{Order: &c.Order, Events: c.Events})
+		}
+		if err != nil {
+			b.Error(err)
+		}
+	})
+}
+
+// armMany stores n stage tasks of orders with a prefix, many to a commit.
+func armMany(b *testing.B, s engine.Store, prefix string, n int, due func(i int) order.Time) {
+	b.Helper()
+	for begin := 0; begin < n; begin += 5000 {
+		var c engine.Commit
+		for i := begin; i < min(n, begin+5000); i++ {
+			key := engine.TaskKey{OrderNo: fmt.Sprintf("%s%07d", prefix, i), Kind: engine.TaskStage}
+			c.Tasks = append(c.Tasks, engine.TaskWrite{Task: engine.Task{TaskKey: key, DueAt: due(i)}})
+		}
+		if err := s.Commit(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchIndex(orderNo string) int {
+	i, _ := strconv.Atoi(strings.TrimPrefix(orderNo, "B"))
+	return i
+}
+
+// runBench runs an engine until stop, which returns when it has ended.
+func runBench(b *testing.B, e *engine.Engine) (stop func()) {
+	b.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := e.Run(ctx); err != nil {
+			b.Error(err)
+		}
+	})
+	return func() { cancel(); running.Wait() }
+}
+
+// countdown closes zero after n commits.
+type countdown struct {
+	left atomic.Int64
+	zero chan struct{}
+}
+
+func newCountdown(n int) *countdown {
+	c := &countdown{zero: make(chan struct{})}
+	c.left.Store(int64(n))
+	return c
+}
+
+func (c *countdown) Committed(order.Order, []order.Event) {
+	if c.left.Add(-1) == 0 {
+		close(c.zero)
+	}
+}
+
+// watched tells when the run of a task begins: it reads its order first.
+type watched struct {
+	engine.Store
+	began func(orderNo string)
+}
+
+func (w watched) Order(ctx context.Context, orderNo string) (order.Order, error) {
+	w.began(orderNo)
+	return w.Store.Order(ctx, orderNo)
+}
+
+// watchMemory returns the most that was resident until done.
+func watchMemory(done <-chan struct{}) (peak int64) {
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-done:
+			return peak
+		case <-look.C:
+			peak = max(peak, resident())
+		}
+	}
+}
+
+// resident returns the memory of this process in bytes, 0 where /proc does not tell.
+func resident() int64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	fields := strings.Fields(string(text))
+	if err != nil || len(fields) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseInt(fields[1], 10, 64)
+	return pages * int64(os.Getpagesize())
+}
+
+// reportLatency takes them sorted.
+func reportLatency(b *testing.B, sorted []time.Duration) {
+	b.Helper()
+	at := func(q float64) float64 {
+		return float64(sorted[int(q*float64(len(sorted)-1))].Microseconds()) / 1000
+	}
+	b.ReportMetric(at(0.5), "p50-ms")
+	b.ReportMetric(at(0.99), "p99-ms")
+	b.ReportMetric(at(1), "max-ms")
+}
