@@ -58,11 +58,11 @@ func BenchmarkFiring(b *testing.B) {
 	debug.FreeOSMemory()
 	idle := resident()
 
-	first := time.Now().Add(5 * time.Second) // beyond the horizon, and after the arming
+	first := time.Now().Add(15 * time.Second) // when all are armed, and beyond the horizon
 	plan := make([]order.Time, due)
 	late := make([]time.Duration, due)
 	for i := range plan {
-		plan[i] = order.At(first.Add(within / due * time.Duration(i*7919%due)))
+		plan[i] = order.At(first.Add(within / due * time.Duration(i)))
 	}
 	armMany(b, s, "B", due, func(i int) order.Time { return plan[i] })
 	done := newCountdown(due)
