@@ -30,7 +30,7 @@ func encodeCommit(c engine.Commit) (*encoded, error) {
 			return nil, err
 		}
 	}
-	if e.events, err = encodeAll(c.Events, func(ev order.Event) any { return storedEvent(ev) }); err != nil {
+	if e.events, err = encodeAll(c.Events, func(ev order.Event) any { return as(storedEvent, ev) }); err != nil {
 		return nil, err
 	}
 	for _, c := range c.Callbacks {
@@ -105,16 +105,15 @@ func encodeOrder(o order.Order) (state, personal string, err error) {
 			return "", "", err
 		}
 	}
-	state, err = encode(storedOrder(o))
+	state, err = encode(as(storedOrder, o))
 	return state, personal, err
 }
 
 func decodeOrder(state, personal string) (order.Order, error) {
-	var stored storedOrder
-	if err := decode(state, &stored); err != nil {
+	var o order.Order
+	if err := decode(state, &o); err != nil {
 		return order.Order{}, err
 	}
-	o := order.Order(stored)
 	if personal != "" {
 		var c contact
 		if err := decode(personal, &c); err != nil {

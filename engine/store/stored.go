@@ -1,58 +1,37 @@
 package store
 
-import "anxin/engine/order"
+import (
+	"reflect"
+	"slices"
+	"strings"
 
-// storedOrder and storedEvent are what the columns state and event hold: the names of the
-// wire, without what is zero. Most of an order is zero for most of its life, and each byte
-// is written with every change of state. The conversions compile only while both have
-// the same fields in the same order, so that no new field can be forgotten here.
+	"anxin/engine/order"
+)
 
-// storedOrder has every field.
-type storedOrder struct {
-	OrderNo    string           `json:"order_no,omitzero"`
-	Backend    string           `json:"backend,omitzero"`
-	Channel    string           `json:"channel,omitzero"`
-	Merchant   string           `json:"merchant,omitzero"`
-	Mode       order.Mode       `json:"mode,omitzero"`
-	Amount     order.Money      `json:"amount,omitzero"`
-	Subject    string           `json:"subject,omitzero"`
-	Payer      order.Payer      `json:"payer,omitzero"`
-	Links      order.Links      `json:"links,omitzero"`
-	ExpiresAt  order.Time       `json:"expires_at,omitzero"`
-	CreatedAt  order.Time       `json:"created_at,omitzero"`
-	UpdatedAt  order.Time       `json:"updated_at,omitzero"`
-	Seq        int64            `json:"seq,omitzero"`
-	Payment    order.Payment    `json:"payment,omitzero"`
-	Fulfilment order.Fulfilment `json:"fulfilment,omitzero"`
-	Stage      order.Stage      `json:"stage,omitzero"`
-	ClaimedAt  order.Time       `json:"claimed_at,omitzero"`
-	SettledAt  order.Time       `json:"settled_at,omitzero"`
-	SettledSeq int64            `json:"settled_seq,omitzero"`
-	ResolvedAt order.Time       `json:"resolved_at,omitzero"`
-	Reason     string           `json:"reason,omitzero"`
-	ChannelTxn string           `json:"channel_txn,omitzero"`
-	Refunds    []order.Refund   `json:"refunds,omitzero"`
+// The columns state and event hold JSON with the names of the wire, without what is zero:
+// most of an order is zero for most of its life, and each byte is written with every
+// change of state. An event also leaves to their columns what has one.
+var (
+	storedOrder = sparse(reflect.TypeFor[order.Order]())
+	storedEvent = sparse(reflect.TypeFor[order.Event](), "OrderNo", "Seq", "Type", "At")
+)
 
-	PushedAt      order.Time     `json:"pushed_at,omitzero"`
-	Attempt       int            `json:"attempt,omitzero"`
-	Attempting    bool           `json:"attempting,omitzero"`
-	NextAttemptAt order.Time     `json:"next_attempt_at,omitzero"`
-	Expected      order.Expected `json:"expected,omitzero"`
-
-	Facts order.Facts     `json:"facts,omitzero"`
-	Fault order.Diagnosis `json:"fault,omitzero"`
-	Cases []order.Case    `json:"cases,omitzero"`
+// sparse returns a struct type with the fields of t, of which encoding/json writes none
+// that is zero, and never those that are named. Values of t convert to it. The type is
+// derived, so that no field that t gets later can be forgotten here.
+func sparse(t reflect.Type, without ...string) reflect.Type {
+	fields := make([]reflect.StructField, t.NumField())
+	for i := range fields {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		f.Tag = reflect.StructTag(`json:"` + name + `,omitzero"`)
+		if slices.Contains(without, f.Name) {
+			f.Tag = `json:"-"`
+		}
+		fields[i] = f
+	}
+	return reflect.StructOf(fields)
 }
 
-// storedEvent leaves to their columns what has one.
-type storedEvent struct {
-	OrderNo       string          `json:"-"`
-	Seq           int64           `json:"-"`
-	Type          order.EventType `json:"-"`
-	At            order.Time      `json:"-"`
-	Status        order.Status    `json:"status,omitzero"`
-	Stage         order.Stage     `json:"stage,omitzero"`
-	Attempt       int             `json:"attempt,omitzero"`
-	NextAttemptAt order.Time      `json:"next_attempt_at,omitzero"`
-	Detail        order.Detail    `json:"detail,omitzero"`
-}
+// as returns v, of whose type the other was made by sparse.
+func as(stored reflect.Type, v any) any { return reflect.ValueOf(v).Convert(stored).Interface() }

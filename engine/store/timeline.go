@@ -17,7 +17,7 @@ func (s *Store) Events(ctx context.Context, orderNo string, after int64, limit i
 		return nil, fmt.Errorf("read events: %w", err)
 	}
 	list, err := collect(rows, func(r row) (order.Event, error) {
-		ev := storedEvent{OrderNo: orderNo}
+		ev := order.Event{OrderNo: orderNo}
 		var at int64
 		var text string
 		if err := r.Scan(&ev.Seq, &ev.Type, &at, &text); err != nil {
@@ -25,7 +25,7 @@ func (s *Store) Events(ctx context.Context, orderNo string, after int64, limit i
 		}
 		ev.At = order.Time(at)
 		err := decode(text, &ev)
-		return order.Event(ev), err
+		return ev, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
