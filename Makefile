@@ -1,4 +1,4 @@
-.PHONY: run test test-fast lint page bench build
+.PHONY: run test test-fast lint page bench chaos mutants build
 
 run: ## start the server with embedded defaults
 	go run ./server
@@ -17,6 +17,12 @@ page: ## rebuild the payer page's files that are committed in frontend/dist
 
 bench: ## the figures of this machine, each beside its floor
 	@.ci/bench
+
+chaos: ## 10,000 orders in a hostile world, the server killed 20 times; CHAOS="-chaos.seed=7" reruns a seed
+	go test ./server/chaos -run '^TestChaos$$' -count=1 -v -timeout 30m -chaos.orders=10000 -chaos.kills=20 -chaos.rate=60 $(CHAOS)
+
+mutants: ## break the server on purpose and see which check notices; takes a quarter of an hour
+	go run ./.ci/mutants
 
 build: ## one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o .cache/bin/anxin ./server

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"anxin/engine/crash"
 	"anxin/engine/order"
 )
 
@@ -60,9 +61,11 @@ func (e *Engine) commit(ctx context.Context, c Commit) error {
 	for i := range c.Tasks {
 		e.runner.lease(&c.Tasks[i].Task, at)
 	}
+	crash.At(crash.BeforeCommit)
 	if err := e.deps.Store.Commit(ctx, c); err != nil {
 		return err
 	}
+	crash.At(crash.AfterCommit)
 	e.gates.written(c.Tasks)
 	e.runner.committed(c.Tasks, begun)
 	if c.Order != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"anxin/engine/crash"
 	"anxin/engine/order"
 )
 
@@ -56,6 +57,8 @@ func (e *Engine) deliver(ctx context.Context, t Task, w Webhook) error {
 func (e *Engine) send(ctx context.Context, backend string, w Webhook) (reply Reply, err error) {
 	ctx, cancel := context.WithTimeout(ctx, maxCall)
 	defer cancel()
+	crash.At(crash.BeforeSend)
+	defer crash.At(crash.AfterSend)
 	err = e.contained(func() (err error) {
 		reply, err = e.deps.Sender.Send(ctx, backend, w)
 		return err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"anxin/engine/channel"
+	"anxin/engine/crash"
 	"anxin/engine/order"
 )
 
@@ -194,10 +195,12 @@ func (e *Engine) query(ctx context.Context, o order.Order) reply {
 	asking, cancel := context.WithTimeout(ctx, e.timeoutOf(o))
 	defer cancel()
 	var evidence order.Evidence
+	crash.At(crash.BeforeQuery)
 	err := e.contained(func() (err error) {
 		evidence, err = ch.Query(asking, queryOf(o))
 		return err
 	})
+	crash.At(crash.AfterQuery)
 	var a reply
 	if err == nil {
 		evidence.Source = order.FromQuery

@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"anxin/engine/channel"
+	"anxin/engine/crash"
 	"anxin/engine/order"
 )
 
@@ -41,6 +42,7 @@ func (e *Engine) Receive(ctx context.Context, name string, r channel.Request) (c
 			return ch.Acknowledge(channel.ErrStore), nil
 		}
 	}
+	crash.At(crash.BeforeAnswer)
 	return ch.Acknowledge(nil), nil
 }
 

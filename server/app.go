@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -158,7 +159,7 @@ func (a *app) channels() (map[string]channel.Channel, error) {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	channels[sandboxName], err = sandboxchannel.New(sandboxchannel.Config{
-		Name: sandboxName, GatewayURL: a.sandbox.GatewayURL(), Merchant: sandboxMerchant, Secret: a.cfg.Sandbox.ChannelSecret.Reveal(),
+		Name: sandboxName, GatewayURL: cmp.Or(a.cfg.Sandbox.Gateway, a.sandbox.GatewayURL()), Merchant: sandboxMerchant, Secret: a.cfg.Sandbox.ChannelSecret.Reveal(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sandbox channel: %w", err)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"anxin/engine"
+	"anxin/engine/crash"
 )
 
 const (
@@ -194,10 +195,12 @@ func (w *writer) attempt(ctx context.Context, group []*request) (int, error) {
 			return i, r.err
 		}
 	}
+	crash.At(crash.BeforeTransaction)
 	if err := w.statements.commit(ctx); err != nil {
 		w.statements.rollback(ctx)
 		return -1, err
 	}
+	crash.At(crash.AfterTransaction)
 	return -1, nil
 }
 

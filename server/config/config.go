@@ -69,6 +69,7 @@ type LateSuccess struct {
 // Sandbox is the simulated channel. Its secrets are set whenever it is on.
 type Sandbox struct {
 	On            bool
+	Gateway       string // stands in for the simulator's own; empty = that
 	ChannelSecret Secret
 	Backend       string // name of the api key that its shop uses
 	APIKey        Secret

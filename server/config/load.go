@@ -108,6 +108,7 @@ func (l *loader) keys() {
 	default:
 		l.problems.add("ANXIN_SANDBOX", "must be on or off")
 	}
+	l.sandboxGateway()
 	l.apiKeys()
 	l.tokenSecrets()
 	for name := range l.cfg.Backends {
@@ -115,6 +116,19 @@ func (l *loader) keys() {
 			l.problems.add("backends."+name, "has no api key of its name in ANXIN_API_KEYS")
 		}
 	}
+}
+
+// sandboxGateway reads where another simulator of the channel answers queries.
+func (l *loader) sandboxGateway() {
+	const setting = "ANXIN_SANDBOX_GATEWAY"
+	gateway := l.env(setting)
+	if gateway == "" {
+		return
+	}
+	if u, err := url.Parse(gateway); err != nil || !webURL(u) {
+		l.problems.add(setting, "must be an http(s) address")
+	}
+	l.cfg.Sandbox.Gateway = gateway
 }
 
 var backendName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)

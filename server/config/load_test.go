@@ -171,6 +171,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"name of the sandbox", production(t).with("ANXIN_API_KEYS", "sandbox:"+goodKey, "ANXIN_SANDBOX", "on"), "taken by the sandbox"},
 		{"no token secret", production(t).with("ANXIN_TOKEN_SECRET", ""), "ANXIN_TOKEN_SECRET must be set"},
 		{"short token secret", production(t).with("ANXIN_TOKEN_SECRET", goodSecret+",marked"), "ANXIN_TOKEN_SECRET entry 2 must have at least 32 bytes"},
+		{"odd gateway", production(t).with("ANXIN_SANDBOX_GATEWAY", "localhost:1"), "ANXIN_SANDBOX_GATEWAY must be an http(s) address"},
 		{"odd sandbox", production(t).with("ANXIN_SANDBOX", "yes"), "ANXIN_SANDBOX must be on or off"},
 		{"odd database", production(t).with("ANXIN_DATABASE_URL", "mysql://marked"), "ANXIN_DATABASE_URL must begin with"},
 		{"odd bus", production(t).with("ANXIN_REDIS_URL", "http://marked"), "ANXIN_REDIS_URL must begin with"},

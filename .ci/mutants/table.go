@@ -1,0 +1,100 @@
+package main
+
+// edit replaces a text that occurs exactly once in a file.
+type edit struct{ file, old, new string }
+
+// mutant is a server that breaks one promise on purpose.
+type mutant struct {
+	name  string
+	edits []edit
+	test  string // package and -run of a smaller check that has to catch it; "" = none
+	// queue says that only several nodes at one store would notice, which the chaos suite
+	// does not run.
+	queue bool
+}
+
+var mutants = []mutant{
+	{
+		name: "acknowledge a callback before its commit",
+		edits: []edit{{
+			"engine/receive.go", `if err := e.take(ctx, name, n, r); err != nil {`,
+			`var err error; go func() { _ = e.take(context.WithoutCancel(ctx), name, n, r) }(); if err != nil {`,
+		}},
+		test: "./engine TestCallback|TestReceive|TestWhatever|TestStore",
+	},
+	{
+		name: "answer writers before the transaction is committed",
+		edits: []edit{{
+			"engine/store/writer.go", `crash.At(crash.BeforeTransaction)`,
+			`for _, r := range group { r.done <- r.err }; crash.At(crash.BeforeTransaction)`,
+		}},
+		test: "./engine/store .",
+	},
+	{
+		name: "tell listeners before the commit",
+		edits: []edit{{
+			"engine/change.go", `crash.At(crash.BeforeCommit)`,
+			`if c.Order != nil { e.deps.Listener.Committed(*c.Order, c.Events) }; crash.At(crash.BeforeCommit)`,
+		}},
+		test: "./engine .",
+	},
+	{
+		name:  "no fencing",
+		edits: []edit{{"engine/store/commit.go", `(err == nil && token != f.Token)`, `(err == nil && token != f.Token && false)`}},
+		test:  "./engine TestTheTaskQueueDoesWhatItsModelDoes",
+		queue: true,
+	},
+	{
+		name:  "a lease never ends",
+		edits: []edit{{"engine/store/statements.go", `lease_until <> 0 AND lease_until < $4`, `lease_until <> 0 AND lease_until < $4 AND lease_until < 0`}},
+		test:  "./engine TestTheTaskQueueDoesWhatItsModelDoes",
+		queue: true,
+	},
+	{
+		name:  "a dead process keeps its leases",
+		edits: []edit{{"engine/store/statements.go", `WHERE lease_until <> 0` + "`" + "\n\n\tsqlInsertOrder", `WHERE lease_until < 0` + "`" + "\n\n\tsqlInsertOrder"}},
+		test:  "./engine/store .",
+	},
+	{
+		name: "seq skips numbers",
+		edits: []edit{
+			{"engine/order/event.go", "\to.Seq++\n", "\tif o.Seq++; t == EventScheduled { o.Seq++ }\n"},
+			{"engine/store/codec.go", `ev.Seq != seq`, `ev.Seq < seq`},
+			{"engine/store/codec.go", `c.Order.Seq != seq`, `c.Order.Seq < seq`},
+		},
+		test: "./engine .",
+	},
+	{
+		name: "quarantined callbacks are forgotten",
+		edits: []edit{
+			{"engine/receive.go", `commit.addTask(processTask(c.OrderNo, c.Channel), now().Add(in))`, `_ = in`},
+			{"engine/register.go", `if len(waiting) > 0 {`, `if len(waiting) > 0 && false {`},
+		},
+		test: "./engine TestCallback|TestQuarantine|TestRegist|TestReceive",
+	},
+	{
+		name:  "deliver the newest result first",
+		edits: []edit{{"engine/store/reads.go", `given_up_at = 0 ORDER BY seq, id LIMIT 1`, `given_up_at = 0 ORDER BY seq DESC, id LIMIT 1`}},
+		test:  "./engine/store .",
+	},
+	{
+		name:  "ignore a wrong amount",
+		edits: []edit{{"engine/order/evidence.go", `case ev.Amount != nil && *ev.Amount != o.Amount:`, `case ev.Amount != nil && *ev.Amount != o.Amount && false:`}},
+		test:  "./engine/order .",
+	},
+	{
+		name:  "no dedupe of callbacks",
+		edits: []edit{{"engine/receive.go", `DedupeKey: n.DedupeKey}`, `DedupeKey: n.DedupeKey + now().String()}`}},
+		test:  "./engine .",
+	},
+	{
+		name:  "a new webhook-id with each try",
+		edits: []edit{{"engine/webhook/sender.go", `req.Header.Set(HeaderID, w.ID)`, `w.ID += strconv.FormatInt(at.UnixNano(), 36); req.Header.Set(HeaderID, w.ID)`}},
+		test:  "./engine/webhook .",
+	},
+	{
+		name:  "a failed delivery is not tried again",
+		edits: []edit{{"engine/deliver.go", `Tries: t.Tries + 1}}}`, `Tries: t.Tries + 1}, Delete: true}}`}},
+		test:  "./engine .",
+	},
+}

@@ -1,0 +1,36 @@
+package chaos
+
+import (
+	"math/rand/v2"
+	"sync"
+)
+
+// faults deals out what goes wrong in the world until the storm is over.
+type faults struct {
+	mu   sync.Mutex // guards what follows
+	rng  *rand.Rand
+	calm bool
+}
+
+func newFaults(seed uint64) *faults {
+	return &faults{rng: rand.New(rand.NewPCG(seed, 2))}
+}
+
+func (f *faults) stop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calm = true
+}
+
+// one reports whether a fault of a chance in percent strikes now.
+func (f *faults) one(percent int) bool { return f.upTo(100) < percent }
+
+// upTo returns a number below n, or n when the faults have stopped.
+func (f *faults) upTo(n int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.calm {
+		return n
+	}
+	return f.rng.IntN(n)
+}
