@@ -105,8 +105,8 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	cfg.SendWorkers = orDefault(cfg.SendWorkers, 16)
 	e := &Engine{cfg: cfg, deps: deps, gates: newGates(cfg, deps)}
 	e.runner = newRunner(deps.Store,
-		map[TaskKind]handler{TaskQuery: e.runQuery, TaskDeliver: e.runDeliver, TaskProcess: e.runProcess, TaskStage: e.runStage},
-		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: storeWorkers, TaskStage: storeWorkers},
+		map[TaskKind]handler{TaskQuery: e.runQuery, TaskDeliver: e.runDeliver, TaskProcess: e.runProcess, TaskStage: e.runStage, TaskSettle: e.runSettle},
+		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: storeWorkers, TaskStage: storeWorkers, TaskSettle: 1},
 		deps.Log)
 	e.runner.gate, e.runner.putOff = e.gates, e.runDefer
 	return e, nil

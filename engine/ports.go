@@ -20,6 +20,7 @@ type Store interface {
 	AuditReader
 	CaseReader
 	PauseReader
+	SettlementReader
 }
 
 // Committer makes changes durable.
@@ -113,6 +114,9 @@ type Commit struct {
 	Resolved  *Case           // how a person closes a case of the order: Cases is made from it, stores ignore it
 	Pause     *Pause          // replaces the one of its target
 	Recall    *Recall         // tasks to bring forward
+
+	Settlement     *Settlement // as it is now; one that is done stays as it is
+	SettlementRows []SettlementRow
 }
 
 // TaskKind names what a task does.
@@ -124,6 +128,7 @@ const (
 	TaskDeliver TaskKind = "deliver"
 	TaskProcess TaskKind = "process"
 	TaskStage   TaskKind = "stage"
+	TaskSettle  TaskKind = "settle" // of a settlement: its id stands for the order's number
 )
 
 // TaskKey identifies the one live task of its kind and target of an order.

@@ -35,7 +35,12 @@ func (e *encoded) write(ctx context.Context, w *writes) error {
 			return err
 		}
 	}
-	return e.writeCases(ctx, w)
+	for _, step := range []func(context.Context, *writes) error{e.writeCases, e.writeSettlement, e.writePayment} {
+		if err := step(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *encoded) check(ctx context.Context, w *writes) error {

@@ -47,8 +47,9 @@ type reads struct {
 
 	order, events, key, callbacks, webhook, audits, pinged *sql.Stmt
 	seqs                                                   map[int]*sql.Stmt // by size
-	caseByID                                               *sql.Stmt
 	pauses                                                 *sql.Stmt
+	caseByID, settlement, settlements, settlementCounts    *sql.Stmt
+	allRows, outcomeRows, unsettled                        *sql.Stmt
 }
 
 func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
@@ -56,8 +57,9 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 	for text, into := range map[string]**sql.Stmt{
 		sqlOrder: &r.order, sqlEvents: &r.events, sqlKey: &r.key,
 		sqlCallbacks: &r.callbacks, sqlWebhook: &r.webhook, sqlAudits: &r.audits, sqlPing: &r.pinged,
-		sqlCase:   &r.caseByID,
 		sqlPauses: &r.pauses,
+		sqlCase:   &r.caseByID, sqlSettlement: &r.settlement, sqlSettlements: &r.settlements, sqlSettlementCounts: &r.settlementCounts,
+		sqlAllRows: &r.allRows, sqlOutcomeRows: &r.outcomeRows, sqlUnsettled: &r.unsettled,
 	} {
 		statement, err := pool.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with pool
 		if err != nil {

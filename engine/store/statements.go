@@ -60,7 +60,8 @@ type writes struct {
 	insertWebhook, endWebhook, keyExists, insertKey *sql.Stmt
 	putPause, recallTasks                           *sql.Stmt
 	insertAudit                                     *sql.Stmt
-	putCase                                         *sql.Stmt
+	putCase, putSettlement, putSettlementRow        *sql.Stmt
+	putPayment                                      *sql.Stmt
 }
 
 func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
@@ -72,8 +73,9 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
 		sqlCallbackExists: &w.callbackExists, sqlInsertCallback: &w.insertCallback, sqlSettleCallback: &w.settleCallback,
 		sqlInsertWebhook: &w.insertWebhook, sqlEndWebhook: &w.endWebhook,
 		sqlKeyExists: &w.keyExists, sqlInsertKey: &w.insertKey, sqlInsertAudit: &w.insertAudit,
-		sqlPutCase:  &w.putCase,
 		sqlPutPause: &w.putPause, sqlRecallTasks: &w.recallTasks,
+		sqlPutCase: &w.putCase, sqlPutSettlement: &w.putSettlement, sqlPutSettlementRow: &w.putSettlementRow,
+		sqlPutPayment: &w.putPayment,
 	} {
 		statement, err := conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with conn
 		if err != nil {

@@ -44,6 +44,10 @@ func Run(t *testing.T, open func(t *testing.T) engine.Store) {
 		"a case comes back as it was written, then closed":          testCaseRoundTrip,
 		"each filter selects cases":                                 testCasesListed,
 		"pages of cases cover the list once":                        testCasesPaged,
+		"an imported file comes back as it was written":             testSettlementRoundTrip,
+		"an import goes on and is never taken back":                 testSettlementGoesOn,
+		"pages of rows cover a file once":                           testSettlementRowsPaged,
+		"paid orders that no file names are listed":                 testUnsettledOrders,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
