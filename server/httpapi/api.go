@@ -38,6 +38,11 @@ type Engine interface {
 	Cases(ctx context.Context, f engine.CaseFilter) ([]engine.Case, string, error)
 	ResolveCase(ctx context.Context, id string, by engine.Decision) (engine.Case, error)
 	RetryCases(ctx context.Context, r engine.Retry) (engine.Retried, error)
+	ImportSettlement(ctx context.Context, f engine.SettlementFile) (s engine.Settlement, created bool, err error)
+	Settlement(ctx context.Context, id string) (engine.Settlement, map[engine.RowOutcome]int64, error)
+	Settlements(ctx context.Context, limit int, cursor string) ([]engine.Settlement, string, error)
+	SettlementRows(ctx context.Context, f engine.SettlementFilter) ([]engine.SettlementRow, string, error)
+	UnsettledOrders(ctx context.Context, f engine.SettlementFilter) ([]engine.PaidOrder, string, error)
 	Counts() engine.Counts
 }
 
@@ -144,6 +149,7 @@ func New(cfg Config, deps Deps) (*fiber.App, error) {
 	})
 	KeepHijacked(app)
 	answerUnknownMethods(app)
+	a.admitFiles(app)
 	app.Use(a.identify, a.log, a.recover, a.secure, a.cors)
 	for _, r := range a.routes() {
 		app.Add(r.method, r.path, r.handlers...)

@@ -15,9 +15,11 @@ import (
 
 // bearer returns the credential of the Authorization header, "" without one. The string
 // is only valid within the handler.
-func bearer(c *fiber.Ctx) string {
+func bearer(c *fiber.Ctx) string { return credentialOf(c.Get(fiber.HeaderAuthorization)) }
+
+// credentialOf reads the value of an Authorization header.
+func credentialOf(header string) string {
 	const scheme = "Bearer "
-	header := c.Get(fiber.HeaderAuthorization)
 	if len(header) < len(scheme) || !strings.EqualFold(header[:len(scheme)], scheme) {
 		return ""
 	}

@@ -30,6 +30,7 @@ var known = []struct {
 	{engine.ErrBadCursor, http.StatusBadRequest, "bad_cursor", "the cursor is not one of this list"},
 	{order.ErrExists, http.StatusConflict, "order_exists", "an order with this number exists with different content"},
 	{order.ErrCaseClosed, http.StatusConflict, "case_closed", "the case is closed already"},
+	{engine.ErrTooManyRows, http.StatusUnprocessableEntity, "too_many_rows", "the file has more than 500,000 lines: split it"},
 	{order.ErrResolution, http.StatusConflict, "resolution_not_allowed", "the case cannot be resolved in this way; see its resolutions"},
 	{engine.ErrNotPaused, http.StatusNotFound, "not_paused", "it is not paused"},
 	{engine.ErrBusy, http.StatusServiceUnavailable, "unavailable", "too busy at the moment, try again"},

@@ -33,6 +33,11 @@ func (a *api) routes() []route {
 		on("POST", "/v1/ops/cases/retry", a.retryCases),
 		on("GET", "/v1/ops/cases/:id", a.showCase),
 		on("POST", "/v1/ops/cases/:id/resolve", a.resolveCase),
+		on("POST", settlementsPath, a.importSettlement),
+		on("GET", settlementsPath, a.settlements),
+		on("GET", settlementsPath+"/:id", a.showSettlement),
+		on("GET", settlementsPath+"/:id/rows", a.settlementRows),
+		on("GET", settlementsPath+"/:id/one-sided", a.oneSided),
 
 		on("GET", livePath, a.deps.Live),
 
