@@ -2,9 +2,10 @@
 // is late, keeps asking the channel until the truth is known, and tells everyone who
 // has to know.
 //
-//	server                    serve (settings: see docs/anxin.example.yaml)
-//	server watch ORDER_NO     follow one order live in the terminal
-//	server healthcheck        ask the running server whether it is ready
+//	server                      serve (settings: see docs/anxin.example.yaml)
+//	server watch ORDER_NO       follow one order live in the terminal
+//	server settle FILE CHANNEL  import a file of what a channel settled
+//	server healthcheck          ask the running server whether it is ready
 package main
 
 import (
@@ -38,10 +39,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	switch args[0] {
 	case "watch":
 		return runWatch(ctx, args[1:], out)
+	case "settle":
+		return runSettle(ctx, args[1:], out)
 	case "healthcheck":
 		return runHealthcheck(ctx, getenv)
 	}
-	return fmt.Errorf("unknown command %q: use no command, watch or healthcheck", args[0])
+	return fmt.Errorf("unknown command %q: use no command, watch, settle or healthcheck", args[0])
 }
 
 func serve(ctx context.Context, getenv func(string) string) error {
