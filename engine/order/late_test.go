@@ -89,6 +89,21 @@ func TestAnAcceptedLateSuccessWaitsForItsDelivery(t *testing.T) {
 	}
 }
 
+func TestAPayerIsToldOfAReviewUntilAWithheldPaymentIsDecidedAndDone(t *testing.T) {
+	t.Parallel()
+	o := resolve(t, late(t, order.LateAsk), order.CaseLateSuccess, order.ResolveRefund)
+	if p := o.Progress(); p.Status != order.StatusConfirming || p.Review == nil {
+		t.Errorf("a refund that was only asked for is shown as %+v", p)
+	}
+	o = apply(t, o, refundEvidence(order.ClaimsRefunding, "r1", 8800), order.EventStatus)
+	if p := o.Progress(); p.Status != order.StatusRefunding || p.Review != nil {
+		t.Errorf("an accepted refund is shown as %+v", p)
+	}
+	if p := late(t, order.LateAccept).Progress(); p.Review != nil {
+		t.Errorf("a late success that is fulfilled is shown as %+v", p)
+	}
+}
+
 func TestARefundOfAWithheldSuccessAnswersItsCase(t *testing.T) {
 	t.Parallel()
 	o := late(t, order.LateRefund)

@@ -134,17 +134,23 @@ func (o Order) Progress() Progress {
 	if !p.DoNotPayAgain {
 		p.Links.Repay = optional(o.Links.Repay)
 	}
-	for _, k := range o.OpenCases() {
-		if !k.silent(o) && (p.Review == nil || k.AnswerBy < p.Review.AnswerBy) {
+	for _, k := range o.Cases {
+		if o.reviews(k) && (p.Review == nil || k.AnswerBy < p.Review.AnswerBy) {
 			p.Review = &Review{AnswerBy: k.AnswerBy}
 		}
 	}
 	return p
 }
 
-// silent cases concern the merchant alone: the payer's result stands. A late success
-// that is withheld is no result yet, and somebody sees to it.
-func (k Case) silent(o Order) bool { return k.Kind == CaseLateSuccess && o.Withheld == "" }
+// reviews reports whether the payer is told that somebody sees to a case. A late success
+// concerns the merchant alone: the payer's result stands. One that is withheld is no
+// result yet, whether or not the case was answered.
+func (o Order) reviews(k Case) bool {
+	if k.Kind == CaseLateSuccess {
+		return o.Withheld != "" && o.Payment == Succeeded
+	}
+	return k.ClosedAt == 0
+}
 
 func (o Order) result() *Result {
 	if !o.Status().Final() {

@@ -187,6 +187,8 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"two documents", production(t).file(t, "check_gap: 1s\n---\ncheck_gap: 2s\n"), "one YAML document"},
 		{"wrong type", production(t).file(t, "backends:\n  shop: marked-secret-in-the-wrong-place\n"), "ANXIN_CONFIG line 2: the value has a wrong type"},
 		{"odd duration", production(t).file(t, "check_gap: 5\n"), "ANXIN_CONFIG line 1: must be a duration"},
+		{"odd policy", production(t).file(t, "late_success: {default: maybe}\n"), "late_success.default must be accept, refund or ask"},
+		{"odd policy of a channel", production(t).file(t, "late_success: {channels: {pay: keep}}\n"), "late_success.channels.pay must be accept"},
 		{"stages out of order", production(t).file(t, "stages: {delayed: 5m, prolonged: 1m}\n"), "stages.prolonged must be longer"},
 		{"endless links", production(t).file(t, "token_lifetimes: {view: 9000h}\n"), "token_lifetimes.view must be"},
 		{"long drain", production(t).file(t, "drain_window: 1m\n"), "drain_window must be at most"},

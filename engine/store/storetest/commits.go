@@ -119,6 +119,9 @@ func testRefusalWritesNothing(t *testing.T, s engine.Store) {
 	whole.Webhooks = []engine.Webhook{webhook("new", "A1", 2)}
 	whole.Accepted = &engine.WebhookOutcome{ID: "old", Accepted: true, At: start}
 	whole.Key = &engine.Key{OrderNo: "A1", Key: "free", Hash: "h2", Seq: 2, At: start}
+	file := aSettlement("st_1", engine.SettlementLoading)
+	whole.Cases = []engine.Case{aCase("A1.1", order.CaseConflict, 0)}
+	whole.Settlement, whole.SettlementRows = &file, []engine.SettlementRow{aRow("st_1", 2, "A1", engine.RowWaiting)}
 	whole.Fence = &engine.Fence{TaskKey: held.TaskKey, Token: 5}
 
 	for want, spoil := range map[error]func(*engine.Commit){
@@ -137,6 +140,12 @@ func testRefusalWritesNothing(t *testing.T, s engine.Store) {
 		equal(t, "next webhook", nextWebhook(t, s, "A1").ID, "old")
 		_, err := s.Key(t.Context(), "A1", "free")
 		isNotFound(t, "key", err)
+		_, err = s.Case(t.Context(), "A1.1")
+		isNotFound(t, "case", err)
+		_, err = s.Settlement(t.Context(), file.ID)
+		isNotFound(t, "settlement", err)
+		rows, _ := settlementRows(t, s, engine.SettlementFilter{ID: file.ID})
+		equal(t, "rows of settlement", len(rows), 0)
 	}
 	equal(t, "due tasks", orderNos(claim(t, s, time.Minute, 5, 10)), []string{"A1"})
 
@@ -144,6 +153,8 @@ func testRefusalWritesNothing(t *testing.T, s engine.Store) {
 	equal(t, "order", read(t, s, "A1"), *whole.Order)
 	equal(t, "new callbacks", callbacks(t, s, "A1", engine.CallbackQuarantined), whole.Callbacks)
 	equal(t, "next webhook", nextWebhook(t, s, "A1").ID, "new")
+	rows, _ := settlementRows(t, s, engine.SettlementFilter{ID: file.ID})
+	equal(t, "rows of settlement", rows, whole.SettlementRows)
 	equal(t, "due tasks", orderNos(claim(t, s, time.Minute, 7, 10)), []string{"other"})
 }
 
