@@ -184,7 +184,7 @@ func TestExhaustedQueriesBeginAnewTogether(t *testing.T) {
 		h.pass(4 * 24 * time.Hour)
 		h.channel.answers(func(n int, _ channel.Query) (order.Evidence, error) {
 			if n < 4 { // not at once: the schedule must go on from the retry
-				return order.Evidence{}, unreachable()
+				return order.Evidence{}, notFound()
 			}
 			return claims(order.ClaimsSucceeded), nil
 		})
