@@ -97,7 +97,7 @@ func (e *Engine) owed(c *Commit, before order.Order, change order.Change) {
 	case settled(after) && !settled(before):
 		c.dropTask(query)
 	case before.Seq == 0:
-		c.addTask(query, nextByAge(unclaimedSchedule, after.CreatedAt, after.CreatedAt))
+		c.addTask(query, e.nextQuery(after, after.CreatedAt))
 	}
 }
 

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -126,12 +127,14 @@ func TestOrderThatCloseFindsPaidIsNotOfferedForPayment(t *testing.T) {
 	paced(t, engine.ChannelSettings{QPS: 1}, func(t *testing.T, h *house) {
 		h.channel.answers(saying(order.ClaimsPending))
 		h.channel.onClose = alreadyPaid
-		for _, no := range []string{"A1", "A2", "A3", "A4", "A5", "A6"} {
-			h.register(no, expiring(10*time.Second))
+		names := make([]string, 20)
+		for i := range names {
+			names[i] = fmt.Sprintf("A%02d", i)
+			h.register(names[i], expiring(10*time.Second))
 		}
-		h.pass(75 * time.Second) // the first query comes after a minute
+		h.pass(15 * time.Second)
 		seen := 0
-		for _, no := range []string{"A1", "A2", "A3", "A4", "A5", "A6"} {
+		for _, no := range names {
 			if o := h.order(no); o.Facts.Query == order.QueryProcessing {
 				seen++
 				if !o.Progress().DoNotPayAgain {
@@ -142,6 +145,17 @@ func TestOrderThatCloseFindsPaidIsNotOfferedForPayment(t *testing.T) {
 		if seen == 0 {
 			t.Error("every order was asked about again at once")
 		}
+		h.pass(2 * time.Minute)
 		h.wantBudget(1)
+	})
+}
+
+func TestUnclaimedOrderIsAskedAboutWhenItExpiresHoweverSoon(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		h.channel.answers(saying(order.ClaimsClosed))
+		h.register("A1", expiring(10*time.Second))
+		h.pass(11 * time.Second)
+		h.wantPayment("A1", order.Closed, order.StatusClosed)
 	})
 }
