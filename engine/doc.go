@@ -21,6 +21,17 @@
 // channel, and commits what came of it: a new state, or the next promise. Whatever the
 // answer, time alone settles nothing: a schedule that runs out opens a case.
 //
+// # What may start
+//
+// A task that is due passes the gate of its target first: the operator's pause, the
+// breaker, the bound on concurrent calls and, for a channel, its budget. One that may not
+// start gets the time when it may, a slot of its own in the order of asking. Half a
+// second is waited in memory; anything longer is committed as a new due time together
+// with retry.scheduled, so that the page shows when the channel will really be asked. No
+// attempt is counted and the task keeps its tries. A slot whose order was settled
+// meanwhile goes to the next. Breaker and slots are each node's own and end with it;
+// pauses are in the store.
+//
 // # Fencing
 //
 // A task is a row with a due time, a lease and a token. Every write of the row changes
