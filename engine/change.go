@@ -26,6 +26,7 @@ type decision struct {
 // causes, again from the start while others win the race. f may run several times. It
 // returns the order as it is then.
 func (e *Engine) decide(ctx context.Context, orderNo string, f func(o order.Order, now order.Time) (decision, error)) (order.Order, error) {
+	twin := "" // order that has been paid for the same purchase, once the store told
 	for range maxRaces {
 		before, err := e.deps.Store.Order(ctx, orderNo)
 		if err != nil {
@@ -36,10 +37,15 @@ func (e *Engine) decide(ctx context.Context, orderNo string, f func(o order.Orde
 			return before, err
 		}
 		if d.Changed() {
+			e.owePurchase(&d, before, twin)
 			d.with.Order, d.with.Expect, d.with.Events = &d.Order, before.Seq, d.Events
 			e.owed(&d.with, before, d.Change)
 		}
 		err = e.commit(ctx, d.with)
+		if paid, ok := errors.AsType[*PaidTwiceError](err); ok {
+			twin = paid.OrderNo
+			continue
+		}
 		switch {
 		case err == nil && d.Changed():
 			return d.Order, nil
@@ -82,6 +88,7 @@ func (e *Engine) owed(c *Commit, before order.Order, change order.Change) {
 	after := change.Order
 	e.oweWebhooks(c, change)
 	oweCases(c, before, after)
+	oweLedger(c, before, change)
 	switch waited, waits := waiting(before), waiting(after); {
 	case waits && !waited: // a claim, or a late success that is yet to be delivered
 		c.addTask(stageTask(after), after.ClaimedAt.Add(e.cfg.Stages.Delayed))
@@ -219,6 +226,7 @@ type webhookData struct {
 	Reason     string              `json:"reason,omitempty"`
 	ChannelTxn string              `json:"channel_txn,omitempty"`
 	Case       order.CaseKind      `json:"case,omitempty"`
+	Other      string              `json:"other_order_no,omitempty"` // the other order that the case is about
 	Refund     *order.ResultRefund `json:"refund,omitempty"`
 	Policy     order.LatePolicy    `json:"policy,omitempty"` // of a late success that must not be fulfilled
 }
@@ -230,7 +238,7 @@ func webhookBody(o order.Order, ev order.Event, kind string) json.RawMessage {
 		Data      webhookData `json:"data"`
 	}{kind, ev.At.Std().Format(time.RFC3339Nano), webhookData{
 		OrderNo: o.OrderNo, Seq: ev.Seq, Payment: ev.Detail.Payment, Amount: o.Amount, Reason: o.Reason,
-		ChannelTxn: o.ChannelTxn, Case: ev.Detail.Case, Refund: o.RefundTotal(), Policy: policyTold(o, kind),
+		ChannelTxn: o.ChannelTxn, Case: ev.Detail.Case, Other: ev.Detail.Other, Refund: o.RefundTotal(), Policy: policyTold(o, kind),
 	}})
 	if err != nil {
 		panic(fmt.Sprintf("marshal webhook: %v", err)) // fixed types of this package: cannot fail

@@ -220,6 +220,7 @@ func (c *chaos) wantFate(f *fate) {
 	c.wantPayment(f.no, want.payment, want.status)
 	c.wantCases(f.no)
 	c.wantGapless(f.no)
+	c.wantLedger(f.no, true)
 	c.wantTasks(f.no)
 	told := slices.DeleteFunc(c.backend.types(f.no), func(kind string) bool { return kind == "order.refunding" })
 	if !slices.Equal(told, want.told) {

@@ -27,6 +27,9 @@ type Config struct {
 	SendWorkers  int           // concurrent deliveries per backend
 	LateSuccess  LatePolicies
 	Channels     map[string]ChannelSettings
+	// DuplicateWindow is how far apart two paid orders for the same purchase are registered
+	// at most to be called a duplicate payment.
+	DuplicateWindow time.Duration
 }
 
 // LatePolicies say what becomes of successes that come late, by channel. They hold for
@@ -101,6 +104,7 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 		return nil, err
 	}
 	cfg.CheckGap = orDefault(cfg.CheckGap, 5*time.Second)
+	cfg.DuplicateWindow = orDefault(cfg.DuplicateWindow, defaultDuplicateWindow)
 	cfg.QueryWorkers = orDefault(cfg.QueryWorkers, 16)
 	cfg.SendWorkers = orDefault(cfg.SendWorkers, 16)
 	e := &Engine{cfg: cfg, deps: deps, gates: newGates(cfg, deps)}
@@ -119,16 +123,17 @@ func orDefault[T int | time.Duration](v, def T) T {
 	return def
 }
 
-// Run fires tasks until ctx ends and returns when the last handler has. It runs once. It
-// fails when it cannot learn what operators hold back: it would run that.
+// Run fires tasks and keeps house until ctx ends, and returns when everything that it
+// started has ended. It runs once. It fails when it cannot learn what operators hold back: it would run that.
 func (e *Engine) Run(ctx context.Context) error {
 	if err := e.loadPauses(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
-	var follows sync.WaitGroup
-	follows.Go(func() { e.followPauses(ctx) })
-	e.runner.run(ctx)
-	follows.Wait()
+	var work sync.WaitGroup
+	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.sweepLedger} {
+		work.Go(func() { part(ctx) })
+	}
+	work.Wait()
 	return nil
 }
 

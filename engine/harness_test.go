@@ -146,7 +146,7 @@ func (h *house) pass(d time.Duration) {
 func registration(orderNo string) order.Registration {
 	return order.Registration{
 		OrderNo: orderNo, Backend: "quiet", Channel: pay, Mode: order.Managed, Amount: price, Subject: "tea",
-		Payer: order.Payer{ID: "p1", Locale: "en"},
+		Payer: order.Payer{ID: "payer of " + orderNo, Locale: "en"},
 	}
 }
 

@@ -21,6 +21,7 @@ type Store interface {
 	CaseReader
 	PauseReader
 	SettlementReader
+	PromiseReader
 }
 
 // Committer makes changes durable.
@@ -34,6 +35,7 @@ type Committer interface {
 	// ErrConflict: the order's seq is not the expected one (or it exists already).
 	// ErrFenced: the task to complete was taken over. ErrDuplicate: a callback with
 	// this dedupe key is stored already. ErrKeyUsed: the idempotency key is taken.
+	// *PaidTwiceError: the purchase is paid with an order that the commit does not know.
 	Commit(ctx context.Context, c Commit) error
 }
 
@@ -45,6 +47,9 @@ type OrderReader interface {
 	// the cursor of the next page ("" = the end). A cursor it did not give is
 	// ErrBadCursor.
 	Orders(ctx context.Context, f Filter) ([]order.Order, string, error)
+	// OrdersOfPayer returns a payer's orders at a backend that were registered at or
+	// after since, newest first, at most limit.
+	OrdersOfPayer(ctx context.Context, backend, payerID string, since order.Time, limit int) ([]order.Order, error)
 	// Seqs returns the newest seq of each of the orders that exist.
 	Seqs(ctx context.Context, orderNos []string) (map[string]int64, error)
 	// Events returns an order's events with seq > after, oldest first.
@@ -117,6 +122,9 @@ type Commit struct {
 
 	Settlement     *Settlement // as it is now; one that is done stays as it is
 	SettlementRows []SettlementRow
+	Promises       []Promise    // shown by this change of the order
+	Ended          []PromiseEnd // settled by it
+	Purchase       *Purchase    // what the change of the order pays for, or gives back
 }
 
 // TaskKind names what a task does.

@@ -136,7 +136,7 @@ func (a *app) buildEngine(live *stream) error {
 	}
 	a.engine, err = engine.New(engine.Config{
 		Stages: a.cfg.Stages, CheckGap: a.cfg.CheckGap, LateSuccess: engine.LatePolicies(a.cfg.LateSuccess),
-		Channels: a.cfg.Channels,
+		Channels: a.cfg.Channels, DuplicateWindow: a.cfg.DuplicateWindow,
 	}, engine.Deps{
 		Store: a.store, Channels: channels, Sender: a.sender, Backends: backends, Listener: live, Log: a.log,
 	})

@@ -25,6 +25,7 @@ type Detail struct {
 	Query     QueryOutcome `json:"query,omitempty"`
 	Code      string       `json:"code,omitempty"` // neutral error code: "timeout", "http_503", "bad_signature"
 	Case      CaseKind     `json:"case,omitempty"`
+	Other     string       `json:"other_order_no,omitempty"` // the other order that a case is about
 	RefundID  string       `json:"refund_id,omitempty"`
 	Actor     string       `json:"actor,omitempty"`
 }
@@ -71,7 +72,7 @@ func (c *Change) openCase(kind CaseKind, now Time, d Detail) {
 	if c.Order.hasOpenCase(kind) {
 		return
 	}
-	c.Order.Cases = append(c.Order.Cases, Case{Kind: kind, OpenedAt: now, AnswerBy: now.Add(AnswerWithin)})
+	c.Order.Cases = append(c.Order.Cases, Case{Kind: kind, OpenedAt: now, AnswerBy: now.Add(AnswerWithin), Other: d.Other})
 	d.Case = kind
 	c.emit(EventCaseOpened, now, d)
 }

@@ -42,8 +42,9 @@ type Order struct {
 	Withheld    LatePolicy `json:"withheld,omitempty"`     // why a late success is not fulfilled; none = it is not withheld
 	RetriedAt   Time       `json:"retried_at,omitzero"`    // when a person last had the queries begin anew
 
-	PushedAt      Time     `json:"pushed_at"` // occurred_at of the newest attempt that the backend pushed
-	Attempt       int      `json:"attempt"`   // recovery attempts begun so far
+	PushedAt      Time     `json:"pushed_at"`        // occurred_at of the newest attempt that the backend pushed
+	PaidAt        Time     `json:"paid_at,omitzero"` // occurred_at of the success that the backend pushed
+	Attempt       int      `json:"attempt"`          // recovery attempts begun so far
 	Attempting    bool     `json:"attempting"`
 	NextAttemptAt Time     `json:"next_attempt_at"`
 	Expected      Expected `json:"expected"`
@@ -103,6 +104,7 @@ type Case struct {
 	OpenedAt Time     `json:"opened_at"`
 	AnswerBy Time     `json:"answer_by"` // what the payer is promised
 	ClosedAt Time     `json:"closed_at"`
+	Other    string   `json:"other_order_no,omitempty"` // the other order that it is about
 }
 
 // Facts are what diagnosis is computed from.

@@ -119,6 +119,10 @@ func (o Order) doNotPayAgain() bool {
 	return true
 }
 
+// HasMoney reports whether the payer's money is with the merchant: paid, and not given
+// back in full.
+func (o Order) HasMoney() bool { return o.Payment == Succeeded || o.Payment == Refunding }
+
 // Progress returns what the payer may know.
 func (o Order) Progress() Progress {
 	p := Progress{
@@ -143,13 +147,13 @@ func (o Order) Progress() Progress {
 }
 
 // reviews reports whether the payer is told that somebody sees to a case. A late success
-// concerns the merchant alone: the payer's result stands. One that is withheld is no
-// result yet, whether or not the case was answered.
+// and a duplicate payment concern the merchant alone: the payer's result stands. A success
+// that is withheld is no result yet, whether or not the case was answered.
 func (o Order) reviews(k Case) bool {
 	if k.Kind == CaseLateSuccess {
 		return o.Withheld != "" && o.Payment == Succeeded
 	}
-	return k.ClosedAt == 0
+	return k.ClosedAt == 0 && k.Kind != CaseDuplicatePayment
 }
 
 func (o Order) result() *Result {

@@ -17,7 +17,7 @@ const (
 // Update is one change of state that the backend of a pushed order tells.
 type Update struct {
 	Type          UpdateType
-	Attempt       int // number of the attempt, 0 = the next one
+	Attempt       int // attempts begun, with this one; 0 = one more when it runs now, as many when it is planned
 	NextAttemptAt Time
 	Reason        string
 	Refund        *RefundEvidence
@@ -60,36 +60,52 @@ func validReason(s string) bool {
 	return true
 }
 
-// Push takes in what the backend of a pushed order tells. An attempt older than the
-// newest one pushed, by its time or by its number, changes nothing: requests overtake
-// one another.
+// Push takes in what the backend of a pushed order tells. Requests overtake one another:
+// an attempt older than the newest one pushed, by its time or by its number, changes
+// nothing, and neither does a "failed" or "closed" that the payment had left behind when
+// the success occurred that is known already. A success is never too old: it moves the
+// order as the table says, because money that was taken must not go unseen.
 func (o Order) Push(u Update, wait Wait, now Time) Change {
-	switch u.Type {
-	case PushConfirming:
-		return o.Claim(now, wait)
-	case PushRetrying:
-		return o.pushAttempt(u, wait, now)
-	case PushSucceeded, PushFailed, PushClosed, PushRefunding, PushRefunded:
-	}
-	return o.Apply(Evidence{
-		Source: FromBackend, Claims: Claimed(u.Type), Reason: u.Reason, Refund: u.Refund, OccurredAt: u.OccurredAt,
-	}, now)
-}
-
-func (o Order) pushAttempt(u Update, wait Wait, now Time) Change {
 	at := u.OccurredAt
 	if at == 0 || at > now { // a backend whose clock is ahead must not shut itself out
 		at = now
 	}
+	switch u.Type {
+	case PushConfirming:
+		return o.Claim(now, wait)
+	case PushRetrying:
+		return o.pushAttempt(u, at, wait, now)
+	case PushFailed, PushClosed:
+		if at < o.PaidAt {
+			return o.begin()
+		}
+	case PushSucceeded, PushRefunding, PushRefunded:
+	}
+	c := o.Apply(Evidence{
+		Source: FromBackend, Claims: Claimed(u.Type), Reason: u.Reason, Refund: u.Refund, OccurredAt: u.OccurredAt,
+	}, now)
+	if c.Order.paid() && !o.paid() {
+		c.Order.PaidAt = at
+	}
+	return c
+}
+
+func (o Order) paid() bool {
+	return o.Payment == Succeeded || o.Payment == Refunding || o.Payment == Refunded
+}
+
+func (o Order) pushAttempt(u Update, at Time, wait Wait, now Time) Change {
 	if o.Payment != Pending || at < o.PushedAt || (u.Attempt != 0 && u.Attempt < o.Attempt) {
 		return o.begin()
 	}
 	c := o.Claim(now, wait)
 	c.Order.PushedAt = at
-	if u.Attempt == 0 {
-		u.Attempt = o.Attempt + 1
+	switch {
+	case u.Attempt != 0:
+		c.Order.Attempt = u.Attempt
+	case u.NextAttemptAt == 0:
+		c.Order.Attempt++
 	}
-	c.Order.Attempt = u.Attempt
 	if u.NextAttemptAt != 0 {
 		c.schedule(u.NextAttemptAt, now, Detail{Source: FromBackend})
 		return c

@@ -162,3 +162,33 @@ func checkField(t *testing.T, err error, field string) {
 		t.Errorf("error %v, want one of field %s", err, field)
 	}
 }
+
+func TestAFailureThatTheSuccessOvertookChangesNothing(t *testing.T) {
+	t.Parallel()
+	succeeded := order.Update{Type: order.PushSucceeded, OccurredAt: after(time.Minute)}
+	for _, typ := range []order.UpdateType{order.PushFailed, order.PushClosed} {
+		o := do(t, register(t, pushed), push(succeeded, 2*time.Minute), order.EventStatus)
+		do(t, o, push(order.Update{Type: typ, OccurredAt: after(time.Minute - 1)}, 3*time.Minute))
+		do(t, o, push(order.Update{Type: typ, OccurredAt: after(time.Minute + 1)}, 3*time.Minute), order.EventCaseOpened)
+		do(t, o, push(order.Update{Type: typ}, 3*time.Minute), order.EventCaseOpened)
+	}
+}
+
+func TestASuccessIsNeverTooOld(t *testing.T) {
+	t.Parallel()
+	failed := order.Update{Type: order.PushFailed, OccurredAt: after(2 * time.Minute)}
+	o := do(t, register(t, pushed), push(failed, 2*time.Minute), order.EventStatus)
+	o = do(t, o, push(order.Update{Type: order.PushSucceeded, OccurredAt: after(time.Minute)}, 3*time.Minute), order.EventStatus, order.EventCaseOpened)
+	if o.Payment != order.Succeeded || openKinds(o)[0] != order.CaseLateSuccess {
+		t.Errorf("%s, cases %v", o.Payment, openKinds(o))
+	}
+}
+
+func TestAPlannedAttemptWithoutANumberIsNotCountedYet(t *testing.T) {
+	t.Parallel()
+	o := do(t, register(t, pushed), push(order.Update{Type: order.PushRetrying}, time.Minute), order.EventClaimed, order.EventStarted)
+	o = do(t, o, push(order.Update{Type: order.PushRetrying, NextAttemptAt: after(time.Hour)}, 2*time.Minute), order.EventScheduled)
+	if o.Attempt != 1 || o.NextAttemptAt != after(time.Hour) {
+		t.Errorf("attempt %d, next %v", o.Attempt, o.NextAttemptAt)
+	}
+}

@@ -39,7 +39,7 @@ func (o Order) Resolutions(kind CaseKind) []Resolution {
 			return []Resolution{ResolveDismiss, ResolveRefund}
 		}
 		return []Resolution{ResolveAccept, ResolveRefund} // dismissed, it would wait for ever
-	case CaseRefundFailed:
+	case CaseRefundFailed, CaseDuplicatePayment:
 		return []Resolution{ResolveDismiss, ResolveRefund}
 	case CaseQueryExhausted, CaseQueryRefused, CaseDeliveryFailed:
 		return []Resolution{ResolveDismiss, ResolveRetry}

@@ -119,13 +119,14 @@ const (
 	CaseRefundFailed     CaseKind = "refund_failed"     // the refund did not go through
 	CaseQueryExhausted   CaseKind = "query_exhausted"   // the query schedule ran out, still unknown
 	CaseQueryRefused     CaseKind = "query_refused"     // the channel refuses to answer for good
+	CaseDuplicatePayment CaseKind = "duplicate_payment" // another order was paid for the same purchase
 	CaseDeliveryFailed   CaseKind = "delivery_failed"   // the backend never accepted a result
 )
 
 // CaseKinds are all kinds of cases.
 var CaseKinds = []CaseKind{
 	CaseConflict, CaseAmountMismatch, CaseMerchantMismatch, CaseLateSuccess, CaseRefundFailed,
-	CaseQueryExhausted, CaseQueryRefused, CaseDeliveryFailed,
+	CaseQueryExhausted, CaseQueryRefused, CaseDeliveryFailed, CaseDuplicatePayment,
 }
 
 // Diagnosis says where the fault lies, for agents and for the wording of messages.

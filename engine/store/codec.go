@@ -79,6 +79,9 @@ func validate(c engine.Commit) error {
 	if c.Order != nil && c.Order.Seq != seq {
 		return fmt.Errorf("%w: events lead to seq %d, the order is at %d", ErrInvalid, seq, c.Order.Seq)
 	}
+	if c.Order == nil && (len(c.Promises)+len(c.Ended) > 0 || c.Purchase != nil) {
+		return fmt.Errorf("%w: promises and purchases belong to changes of an order", ErrInvalid)
+	}
 	seen := make(map[engine.CallbackKey]bool, len(c.Callbacks))
 	for _, k := range c.Callbacks {
 		if seen[k.CallbackKey] {

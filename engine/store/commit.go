@@ -30,7 +30,7 @@ func (e *encoded) write(ctx context.Context, w *writes) error {
 	if err := e.check(ctx, w); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeEvents, e.writeTasks, e.writeCallbacks, e.writeWebhooks, e.writeKey, e.writePause, e.writeAudit} {
+	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeEvents, e.writeTasks, e.writeCallbacks, e.writeWebhooks, e.writeKey, e.writePause, e.writeAudit, e.writePromises, e.writePurchase} {
 		if err := step(ctx, w); err != nil {
 			return err
 		}
@@ -58,6 +58,9 @@ func (e *encoded) check(ctx context.Context, w *writes) error {
 		if err := absent(ctx, engine.ErrDuplicate, w.callbackExists, k.Channel, k.DedupeKey); err != nil {
 			return err
 		}
+	}
+	if err := e.checkPurchase(ctx, w); err != nil {
+		return err
 	}
 	if k := e.Key; k != nil {
 		return absent(ctx, engine.ErrKeyUsed, w.keyExists, k.OrderNo, k.Key)

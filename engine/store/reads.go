@@ -18,6 +18,8 @@ const (
 	sqlCallbacks = `SELECT channel, dedupe_key, notification, raw FROM callbacks WHERE order_no = $1 AND state = $2 ORDER BY id LIMIT $3`
 	sqlWebhook   = `SELECT id, seq, type, body, created_at FROM webhooks
 WHERE order_no = $1 AND accepted_at = 0 AND given_up_at = 0 ORDER BY seq, id LIMIT 1`
+	sqlOfPayer = `SELECT o.state, o.contact FROM payers AS p JOIN orders AS o ON o.order_no = p.order_no
+WHERE p.backend = $1 AND p.payer_id = $2 AND p.created_at >= $3 ORDER BY p.created_at DESC, p.order_no DESC LIMIT $4`
 	sqlAudits = `SELECT id, at, actor, action, target, reason FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2`
 	sqlPing   = `SELECT COUNT(*) FROM schema_migrations`
 )
@@ -50,6 +52,8 @@ type reads struct {
 	pauses                                                 *sql.Stmt
 	caseByID, settlement, settlements, settlementCounts    *sql.Stmt
 	allRows, outcomeRows, unsettled                        *sql.Stmt
+
+	promises, ofPayer *sql.Stmt
 }
 
 func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
@@ -60,6 +64,8 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 		sqlPauses: &r.pauses,
 		sqlCase:   &r.caseByID, sqlSettlement: &r.settlement, sqlSettlements: &r.settlements, sqlSettlementCounts: &r.settlementCounts,
 		sqlAllRows: &r.allRows, sqlOutcomeRows: &r.outcomeRows, sqlUnsettled: &r.unsettled,
+
+		sqlPromises: &r.promises, sqlOfPayer: &r.ofPayer,
 	} {
 		statement, err := pool.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with pool
 		if err != nil {

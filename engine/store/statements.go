@@ -62,6 +62,9 @@ type writes struct {
 	insertAudit                                     *sql.Stmt
 	putCase, putSettlement, putSettlementRow        *sql.Stmt
 	putPayment                                      *sql.Stmt
+
+	insertPromise, endPromise, sweepPromises          *sql.Stmt
+	insertPayer, paidTwice, putPurchase, dropPurchase *sql.Stmt
 }
 
 func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
@@ -76,6 +79,9 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
 		sqlPutPause: &w.putPause, sqlRecallTasks: &w.recallTasks,
 		sqlPutCase: &w.putCase, sqlPutSettlement: &w.putSettlement, sqlPutSettlementRow: &w.putSettlementRow,
 		sqlPutPayment: &w.putPayment,
+
+		sqlInsertPromise: &w.insertPromise, sqlEndPromise: &w.endPromise, sqlSweepPromises: &w.sweepPromises,
+		sqlInsertPayer: &w.insertPayer, sqlPaidTwice: &w.paidTwice, sqlPutPurchase: &w.putPurchase, sqlDropPurchase: &w.dropPurchase,
 	} {
 		statement, err := conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with conn
 		if err != nil {

@@ -206,5 +206,10 @@ func (w *writer) attempt(ctx context.Context, group []*request) (int, error) {
 
 func refused(err error) bool {
 	return errors.Is(err, engine.ErrConflict) || errors.Is(err, engine.ErrFenced) ||
-		errors.Is(err, engine.ErrDuplicate) || errors.Is(err, engine.ErrKeyUsed)
+		isPaidTwice(err) || errors.Is(err, engine.ErrDuplicate) || errors.Is(err, engine.ErrKeyUsed)
+}
+
+func isPaidTwice(err error) bool {
+	_, ok := errors.AsType[*engine.PaidTwiceError](err)
+	return ok
 }

@@ -33,6 +33,8 @@ type Config struct {
 	Brand    Brand
 	Stages   order.StageLimits
 	CheckGap time.Duration // between two check-nows of one order
+	// DuplicateWindow is how far apart two orders for one purchase are registered at most.
+	DuplicateWindow time.Duration
 
 	Origins        []string // browsers' pages that may call besides our own
 	TrustedProxies []netip.Prefix
@@ -97,6 +99,8 @@ const (
 	// which gets a fresh token at each registration.
 	defaultInboxLife = 90 * 24 * time.Hour
 	defaultCheckGap  = 5 * time.Second
+	// Who fears that the first payment was lost pays again within the day.
+	defaultDuplicateWindow = 24 * time.Hour
 	// The whole stop may take 10 s; half of it spreads the reconnections.
 	defaultDrain = 5 * time.Second
 )
@@ -107,9 +111,10 @@ const (
 	maxLife      = 366 * 24 * time.Hour
 	maxStage     = 24 * time.Hour
 	maxCheckGap  = 10 * time.Minute
-	maxDrain     = 8 * time.Second // leaves 2 s of the 10 s for closing the store
-	minAPIKey    = 24              // characters; 24 random base64 ones are 144 bits
-	minTokenKey  = 32              // bytes: the size of the HMAC-SHA256 output (RFC 2104, section 3)
+	maxWindow    = 31 * 24 * time.Hour // beyond a month, buying the same again is a habit
+	maxDrain     = 8 * time.Second     // leaves 2 s of the 10 s for closing the store
+	minAPIKey    = 24                  // characters; 24 random base64 ones are 144 bits
+	minTokenKey  = 32                  // bytes: the size of the HMAC-SHA256 output (RFC 2104, section 3)
 	devAPIKey    = "dev"
 	sandboxShop  = "sandbox"
 	generatedLen = 32 // bytes of a generated secret

@@ -44,6 +44,7 @@ type file struct {
 		Channels map[string]string `yaml:"channels"`
 	} `yaml:"late_success"`
 	CheckGap       duration `yaml:"check_gap"`
+	Duplicates     duration `yaml:"duplicate_window"`
 	AllowedOrigins []string `yaml:"allowed_origins"`
 	TokenLifetimes struct {
 		View  duration `yaml:"view"`
@@ -145,8 +146,9 @@ func (f file) apply(p *problems) Config {
 			Delayed:   time.Duration(cmp.Or(f.Stages.Delayed, duration(order.DefaultStageLimits.Delayed))),
 			Prolonged: time.Duration(cmp.Or(f.Stages.Prolonged, duration(order.DefaultStageLimits.Prolonged))),
 		},
-		CheckGap: time.Duration(cmp.Or(f.CheckGap, duration(defaultCheckGap))),
-		Origins:  f.AllowedOrigins,
+		CheckGap:        time.Duration(cmp.Or(f.CheckGap, duration(defaultCheckGap))),
+		DuplicateWindow: time.Duration(cmp.Or(f.Duplicates, duration(defaultDuplicateWindow))),
+		Origins:         f.AllowedOrigins,
 		Tokens: Lifetimes{
 			View:  time.Duration(cmp.Or(f.TokenLifetimes.View, duration(defaultViewLife))),
 			Inbox: time.Duration(cmp.Or(f.TokenLifetimes.Inbox, duration(defaultInboxLife))),
@@ -209,6 +211,9 @@ func (c Config) checkFigures(p *problems) {
 	}
 	if c.CheckGap > maxCheckGap {
 		p.add("check_gap", "must be at most %v", maxCheckGap)
+	}
+	if c.DuplicateWindow > maxWindow {
+		p.add("duplicate_window", "must be at most %v", maxWindow)
 	}
 	if c.Drain > maxDrain {
 		p.add("drain_window", "must be at most %v", maxDrain)

@@ -28,6 +28,8 @@ type Engine interface {
 	Claim(ctx context.Context, orderNo string) (order.Order, error)
 	CheckNow(ctx context.Context, orderNo string) (order.Order, error)
 	Update(ctx context.Context, orderNo, key, hash string, u order.Update) (order.Order, error)
+	SamePurchase(ctx context.Context, backend, payerID, subject string, amount *order.Money) ([]order.Order, error)
+	PromiseSummary(ctx context.Context, f engine.PromiseFilter) ([]engine.PromiseScore, error)
 	Receive(ctx context.Context, channel string, r channel.Request) (channel.Answer, error)
 	Channels() []engine.ChannelState
 	Pauses(ctx context.Context) ([]engine.Pause, error)

@@ -22,6 +22,9 @@ func (a *api) routes() []route {
 		on("POST", "/v1/orders/:order_no/tokens", a.issue),
 		on("POST", "/v1/orders/:order_no/claim", a.limits.act, a.claim),
 		on("POST", "/v1/orders/:order_no/query", a.limits.act, a.checkNow),
+		on("GET", "/v1/orders/:order_no/verdict", a.verdict),
+		on("POST", "/v1/verdicts", a.verdicts),
+		on("GET", "/v1/promises/summary", a.promiseSummary),
 		on("POST", "/v1/callbacks/:channel", a.receive),
 
 		on("GET", "/v1/ops/channels", a.channels),

@@ -54,6 +54,7 @@ type world struct {
 	log    *lockedBuffer
 	client *http.Client
 	ready  error
+	says   sync.Map // what the channel answers: sandbox.State by order number; without one it is out of order
 }
 
 // lockedBuffer collects a log that is written from many goroutines.
@@ -132,9 +133,7 @@ func setup(t *testing.T, change ...func(*httpapi.Config, *httpapi.Deps)) *world 
 		hub.Deps{Source: live, Authorizer: auth.NewTopics(w.tokens), Bus: membus.New().Join(), Log: log})
 	must(t, err)
 	live.hub = w.hub
-	gateway := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-		http.Error(rw, "out of order", http.StatusServiceUnavailable)
-	}))
+	gateway := httptest.NewServer(http.HandlerFunc(w.gateway))
 	adapter, err := sandbox.New(sandbox.Config{
 		Name: "sandbox", GatewayURL: gateway.URL, Merchant: merchant, Secret: channelSecret, Client: gateway.Client(),
 	})
@@ -146,6 +145,22 @@ func setup(t *testing.T, change ...func(*httpapi.Config, *httpapi.Deps)) *world 
 	w.serve(eng, log, change)
 	t.Cleanup(gateway.Close)
 	return w
+}
+
+// gateway is the channel that the engine queries.
+func (w *world) gateway(rw http.ResponseWriter, r *http.Request) {
+	orderNo := strings.TrimPrefix(r.URL.Path, "/v1/payments/")
+	state, ok := w.says.Load(orderNo)
+	if !ok {
+		http.Error(rw, "out of order", http.StatusServiceUnavailable)
+		return
+	}
+	body, _ := json.Marshal(sandbox.Payment{
+		OutTradeNo: orderNo, Merchant: merchant, State: state.(sandbox.State), At: order.At(time.Now()),
+		TransactionID: "t-" + orderNo, Amount: &order.Money{Minor: 8800, Currency: "CNY"},
+	})
+	sandbox.Seal(rw.Header(), channelSecret, time.Now(), r.Header.Get(sandbox.HeaderNonce), body)
+	_, _ = rw.Write(body)
 }
 
 // serve builds the app and runs everything until the test ends.
@@ -271,7 +286,7 @@ func registration(orderNo string) object {
 	return object{
 		"order_no": orderNo, "channel": "sandbox", "mode": "managed",
 		"amount":  object{"minor": 8800, "currency": "CNY"},
-		"subject": "Two tickets", "payer": object{"id": "payer-1", "locale": "en"},
+		"subject": "Two tickets", "payer": object{"id": "payer of " + orderNo, "locale": "en"},
 	}
 }
 
