@@ -119,8 +119,8 @@ const (
 	CaseRefundFailed     CaseKind = "refund_failed"     // the refund did not go through
 	CaseQueryExhausted   CaseKind = "query_exhausted"   // the query schedule ran out, still unknown
 	CaseQueryRefused     CaseKind = "query_refused"     // the channel refuses to answer for good
-	CaseDuplicatePayment CaseKind = "duplicate_payment" // another order was paid for the same purchase
 	CaseDeliveryFailed   CaseKind = "delivery_failed"   // the backend never accepted a result
+	CaseDuplicatePayment CaseKind = "duplicate_payment" // another order was paid for the same purchase
 )
 
 // CaseKinds are all kinds of cases.
