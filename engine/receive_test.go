@@ -330,3 +330,21 @@ func TestCallbacksInAStormSettleEachOrderOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestNobodyIsToldOfWhatWasNotWritten(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		h.register("A1")
+		h.through(func(s engine.Store) engine.Store {
+			return &failingCommits{s, func(c engine.Commit) bool { return c.Order != nil }}
+		})
+		before := len(h.listener.told["A1"])
+		if status := h.callback(note{OrderNo: "A1", Key: "k1", Evidence: claims(order.ClaimsSucceeded)}); status == 200 {
+			t.Fatal("the callback was acknowledged")
+		}
+		synctest.Wait()
+		if told := h.listener.told["A1"]; len(told) != before {
+			t.Errorf("payers were shown %s, which is not written", told[len(told)-1].Status)
+		}
+	})
+}

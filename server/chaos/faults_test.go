@@ -3,17 +3,31 @@ package chaos
 import (
 	"math/rand/v2"
 	"sync"
+	"time"
 )
 
 // faults deals out what goes wrong in the world until the storm is over.
 type faults struct {
-	mu   sync.Mutex // guards what follows
-	rng  *rand.Rand
-	calm bool
+	mu    sync.Mutex // guards what follows
+	rng   *rand.Rand
+	calm  bool
+	began time.Time
 }
 
 func newFaults(seed uint64) *faults {
-	return &faults{rng: rand.New(rand.NewPCG(seed, 2))}
+	return &faults{rng: rand.New(rand.NewPCG(seed, 2)), began: time.Now()}
+}
+
+// The channel is out of order for a while, again and again: long enough for the breaker.
+const (
+	outageEvery = 12 * time.Second
+	outageFor   = 2 * time.Second
+)
+
+func (f *faults) outage() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.calm && time.Since(f.began)%outageEvery > outageEvery-outageFor
 }
 
 func (f *faults) stop() {

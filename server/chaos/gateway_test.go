@@ -55,6 +55,8 @@ func (g *gateway) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	case f == nil:
 		g.w.wrongs.add("unknown question", "%s %s", r.Method, path)
 		g.answer(rw, nonce, http.StatusNotFound, wire.Problem{Code: wire.CodeNotFound})
+	case g.w.faults.outage():
+		rw.WriteHeader(http.StatusServiceUnavailable)
 	case g.w.faults.one(30) && f.noisy():
 		g.misbehave(rw, r, nonce, f)
 	case closing:

@@ -86,6 +86,8 @@ const config = `
 backends:
   shop:
     webhook: {url: %q, secrets: [%q], allow_private: true}
+channels:
+  sandbox: {qps: 100, breaker: {failures: 5, cooldown: 1s}}
 check_gap: 1s
 drain_window: 1s
 `
