@@ -10,7 +10,13 @@
 // transaction. Only after that commit is durable does the channel get its
 // acknowledgement. A callback for an order nobody has registered is stored in
 // quarantine together with a task that looks again, so neither order of arrival nor a
-// crash in between can lose it.
+// crash in between can lose it; after a week without its order it joins the refused ones.
+//
+// What does not verify is answered as the channel wants it and forgotten by the hot path.
+// A sample of it, bounded in rate, number, bytes and age, is written with its reason by a
+// goroutine of its own, so that an operator can see what came and, once a key or a clock
+// is put right, replay it: it is verified again as of the time at which it came, and from
+// there on goes the way of every callback. So does a stored one that is replayed.
 //
 // # The story of one retry tick
 //

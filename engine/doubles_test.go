@@ -23,6 +23,7 @@ type scripted struct {
 	latency time.Duration
 	asked   map[string][]time.Time
 	closed  []string
+	trusts  bool // forged callbacks verify: the right key was configured at last
 }
 
 func newScripted() *scripted {
@@ -34,6 +35,8 @@ type note struct {
 	OrderNo  string         `json:"order_no"`
 	Key      string         `json:"key"`
 	Forged   bool           `json:"forged,omitempty"`
+	Stale    bool           `json:"stale,omitempty"`
+	Panics   bool           `json:"panics,omitempty"` // the adapter does
 	Evidence order.Evidence `json:"evidence"`
 }
 
@@ -44,13 +47,30 @@ func (s *scripted) Verify(_ context.Context, r channel.Request) ([]channel.Notif
 	}
 	list := make([]channel.Notification, 0, len(notes))
 	for _, n := range notes {
-		if n.Forged {
+		switch {
+		case n.Panics:
+			panic("bytes that this adapter cannot bear")
+		case n.Forged && !s.trusting():
 			return nil, &channel.CallbackError{OrderNo: n.OrderNo, Err: channel.ErrSignature}
+		case n.Stale && !r.AnyAge:
+			return nil, &channel.CallbackError{OrderNo: n.OrderNo, Err: channel.ErrStale}
 		}
 		n.Evidence.Source = order.FromCallback
 		list = append(list, channel.Notification{OrderNo: n.OrderNo, DedupeKey: n.Key, Evidence: n.Evidence})
 	}
 	return list, nil
+}
+
+func (s *scripted) trusting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trusts
+}
+
+func (s *scripted) trust() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trusts = true
 }
 
 func (s *scripted) Acknowledge(err error) channel.Answer {

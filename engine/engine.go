@@ -78,15 +78,20 @@ type Engine struct {
 	runner *runner
 	gates  gates
 	counts counters
+
+	rejects *rejections
 }
 
 type counters struct {
 	callbacks, duplicates, rejected, quarantined, queries, queryFailures, deliveries, deliveryFailures, deferrals atomic.Int64
+	rejectedKept, rejectedDropped, inQuarantine                                                                   atomic.Int64
 }
 
-// Counts are totals since the start.
+// Counts are totals since the start, but for InQuarantine: the callbacks that wait for
+// their orders, counted once a minute.
 type Counts struct {
 	Callbacks, Duplicates, Rejected, Quarantined, Queries, QueryFailures, Deliveries, DeliveryFailures, Deferrals int64
+	RejectedKept, RejectedDropped, InQuarantine                                                                   int64
 }
 
 // New checks what it is given and starts nothing.
@@ -107,7 +112,7 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	cfg.DuplicateWindow = orDefault(cfg.DuplicateWindow, defaultDuplicateWindow)
 	cfg.QueryWorkers = orDefault(cfg.QueryWorkers, 16)
 	cfg.SendWorkers = orDefault(cfg.SendWorkers, 16)
-	e := &Engine{cfg: cfg, deps: deps, gates: newGates(cfg, deps)}
+	e := &Engine{cfg: cfg, deps: deps, gates: newGates(cfg, deps), rejects: newRejections(deps.Channels)}
 	e.runner = newRunner(deps.Store,
 		map[TaskKind]handler{TaskQuery: e.runQuery, TaskDeliver: e.runDeliver, TaskProcess: e.runProcess, TaskStage: e.runStage, TaskSettle: e.runSettle},
 		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: storeWorkers, TaskStage: storeWorkers, TaskSettle: 1},
@@ -130,7 +135,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.sweepLedger} {
+	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.sweepLedger, e.keepRejections, e.sweepIntake} {
 		work.Go(func() { part(ctx) })
 	}
 	work.Wait()
@@ -140,6 +145,7 @@ func (e *Engine) Run(ctx context.Context) error {
 // Counts returns the totals since the start.
 func (e *Engine) Counts() Counts {
 	return Counts{
+		RejectedKept: e.counts.rejectedKept.Load(), RejectedDropped: e.counts.rejectedDropped.Load(), InQuarantine: e.counts.inQuarantine.Load(),
 		Callbacks: e.counts.callbacks.Load(), Duplicates: e.counts.duplicates.Load(), Rejected: e.counts.rejected.Load(),
 		Quarantined: e.counts.quarantined.Load(), Queries: e.counts.queries.Load(), QueryFailures: e.counts.queryFailures.Load(),
 		Deliveries: e.counts.deliveries.Load(), DeliveryFailures: e.counts.deliveryFailures.Load(),

@@ -15,6 +15,7 @@ type Store interface {
 	Committer
 	OrderReader
 	IntakeReader
+	CallbackLog
 	OutboxReader
 	TaskClaimer
 	AuditReader
@@ -110,6 +111,10 @@ type Commit struct {
 	Tasks     []TaskWrite
 	Callbacks []Callback      // new ones, refused as a whole when one is a duplicate
 	Processed []CallbackKey   // stored ones that are settled now
+	Reopened  []CallbackKey   // stored ones that are pending again
+	Rejected  *Rejections     // refused ones to keep
+	Readmits  string          // id of a refused one that is stored as a callback now
+	Expire    *Expiry         // what has waited long enough
 	Webhooks  []Webhook       // new ones
 	Accepted  *WebhookOutcome // a webhook that the backend accepted or that was given up
 	Key       *Key            // idempotency key to take

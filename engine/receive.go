@@ -30,10 +30,9 @@ func (e *Engine) Receive(ctx context.Context, name string, r channel.Request) (c
 		return channel.Answer{}, ErrUnknownChannel
 	}
 	e.counts.callbacks.Add(1)
-	notes, err := ch.Verify(ctx, r)
+	notes, err := e.verify(ctx, ch, r)
 	if err != nil {
-		e.counts.rejected.Add(1)
-		e.noteRejected(ctx, name, err)
+		e.reject(ctx, name, r, err)
 		return ch.Acknowledge(err), nil
 	}
 	for _, n := range notes {
@@ -44,43 +43,6 @@ func (e *Engine) Receive(ctx context.Context, name string, r channel.Request) (c
 	}
 	crash.At(crash.BeforeAnswer)
 	return ch.Acknowledge(nil), nil
-}
-
-// noteRejected lets agents see that callbacks for an order came and were refused. The
-// order's name in them is unverified, so nothing else follows from it.
-func (e *Engine) noteRejected(ctx context.Context, name string, err error) {
-	code := rejectionCode(err)
-	e.deps.Log.WithFields(logrus.Fields{"channel": name, "code": code}).Warn("callback refused")
-	var refused *channel.CallbackError
-	if !errors.As(err, &refused) || !order.ValidOrderNo(refused.OrderNo) {
-		return
-	}
-	_, err = e.decide(ctx, refused.OrderNo, func(o order.Order, now order.Time) (decision, error) {
-		if o.Channel != name {
-			return decision{}, nil
-		}
-		return decision{Change: o.RejectCallback(code, now)}, nil
-	})
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		e.deps.Log.WithError(err).Error("note refused callback")
-	}
-}
-
-func rejectionCode(err error) string {
-	for _, known := range []struct {
-		err  error
-		code string
-	}{
-		{channel.ErrSignature, "bad_signature"},
-		{channel.ErrStale, "stale"},
-		{channel.ErrMalformed, "malformed"},
-		{channel.ErrMerchant, "wrong_merchant"},
-	} {
-		if errors.Is(err, known.err) {
-			return known.code
-		}
-	}
-	return "refused"
 }
 
 // take stores one notification together with everything that it changes. Only a store

@@ -229,9 +229,10 @@ func TestCallbackOfSeveralNotificationsIsTakenInWhole(t *testing.T) {
 		calls := 0
 		h.through(func(s engine.Store) engine.Store {
 			return &failingCommits{s, func(c engine.Commit) bool {
-				if len(c.Callbacks) > 0 {
-					calls++
+				if len(c.Callbacks) == 0 {
+					return false
 				}
+				calls++
 				return calls == 2
 			}}
 		})

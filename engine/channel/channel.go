@@ -18,7 +18,8 @@ import (
 type Channel interface {
 	// Verify authenticates a raw callback and reads the notifications in it. It takes
 	// no word of the request on trust before the signature holds, never panics on any
-	// bytes, and returns an error of this package (ErrSignature, ErrStale,
+	// bytes, judges its age by r.ReceivedAt and not by the clock (so that a stored request
+	// verifies later as it did when it came), and returns an error of this package (ErrSignature, ErrStale,
 	// ErrMalformed, ErrMerchant), possibly within a *CallbackError.
 	Verify(ctx context.Context, r Request) ([]Notification, error)
 	// Acknowledge returns the answer that the provider wants: for nil that the
@@ -40,6 +41,9 @@ type Request struct {
 	Query      string      `json:"query,omitempty"` // raw query string
 	Body       []byte      `json:"body"`
 	ReceivedAt time.Time   `json:"received_at"`
+	// AnyAge waives the freshness window, and nothing else: an operator who replays a
+	// stored request vouches for its age. Never set for one that comes from outside.
+	AnyAge bool `json:"-"`
 }
 
 // Answer is an HTTP response to the provider.

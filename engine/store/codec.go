@@ -17,6 +17,7 @@ type encoded struct {
 	events        []string
 	notifications []string
 	raws          [][]byte
+	rejected      [][]byte // raw requests
 }
 
 func encodeCommit(c engine.Commit) (*encoded, error) {
@@ -35,6 +36,11 @@ func encodeCommit(c engine.Commit) (*encoded, error) {
 	}
 	for _, c := range c.Callbacks {
 		e.raws = append(e.raws, encodeRaw(c.Raw))
+	}
+	if c.Rejected != nil {
+		for _, r := range c.Rejected.New {
+			e.rejected = append(e.rejected, encodeRaw(r.Raw))
+		}
 	}
 	e.notifications, err = encodeAll(c.Callbacks, func(c engine.Callback) any { return c.Notification })
 	return e, err

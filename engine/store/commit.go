@@ -30,7 +30,7 @@ func (e *encoded) write(ctx context.Context, w *writes) error {
 	if err := e.check(ctx, w); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeEvents, e.writeTasks, e.writeCallbacks, e.writeWebhooks, e.writeKey, e.writePause, e.writeAudit, e.writePromises, e.writePurchase} {
+	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeEvents, e.writeTasks, e.writeCallbacks, e.writeRejections, e.writeExpiry, e.writeWebhooks, e.writeKey, e.writePause, e.writeAudit, e.writePromises, e.writePurchase} {
 		if err := step(ctx, w); err != nil {
 			return err
 		}
@@ -127,12 +127,20 @@ func (e *encoded) writeTasks(ctx context.Context, w *writes) error {
 func (e *encoded) writeCallbacks(ctx context.Context, w *writes) error {
 	for i, c := range e.Callbacks {
 		if _, err := w.run(ctx, "write callback", w.insertCallback,
-			c.Channel, c.DedupeKey, c.OrderNo, string(c.State), e.notifications[i], e.raws[i]); err != nil {
+			c.Channel, c.DedupeKey, c.OrderNo, string(c.State), e.notifications[i], e.raws[i], int64(order.At(c.Raw.ReceivedAt))); err != nil {
 			return err
 		}
 	}
-	for _, k := range e.Processed {
-		if _, err := w.run(ctx, "settle callback", w.settleCallback, k.Channel, k.DedupeKey, string(engine.CallbackProcessed)); err != nil {
+	if err := move(ctx, w, e.Processed, engine.CallbackProcessed); err != nil {
+		return err
+	}
+	return move(ctx, w, e.Reopened, engine.CallbackPending)
+}
+
+// move gives stored callbacks a state; one that is gone meanwhile is no error.
+func move(ctx context.Context, w *writes, keys []engine.CallbackKey, state engine.CallbackState) error {
+	for _, k := range keys {
+		if _, err := w.run(ctx, "move callback", w.settleCallback, k.Channel, k.DedupeKey, string(state)); err != nil {
 			return err
 		}
 	}

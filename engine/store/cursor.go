@@ -45,8 +45,11 @@ func parseCursor(f engine.Filter) (position, error) {
 // checksum covers the position and everything that selects; the limit may change from
 // page to page.
 func checksum(f engine.Filter, body []byte) []byte {
+	return sumOf([]string{f.Backend, string(f.Status), f.Channel, string(f.Diagnosis), string(f.Stage), f.Since.String(), f.Until.String(), ""}, body)
+}
+
+func sumOf(fields []string, body []byte) []byte {
 	sum := fnv.New32a()
-	fields := []string{f.Backend, string(f.Status), f.Channel, string(f.Diagnosis), string(f.Stage), f.Since.String(), f.Until.String(), ""}
 	_, _ = sum.Write([]byte(strings.Join(fields, "\x00"))) // a hash never fails
 	_, _ = sum.Write(body)
 	return sum.Sum(nil)

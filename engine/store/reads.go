@@ -48,6 +48,7 @@ type reads struct {
 	pool *sql.DB
 
 	order, events, key, callbacks, webhook, audits, pinged *sql.Stmt
+	record, rejected, quarantined                          *sql.Stmt
 	seqs                                                   map[int]*sql.Stmt // by size
 	pauses                                                 *sql.Stmt
 	caseByID, settlement, settlements, settlementCounts    *sql.Stmt
@@ -66,6 +67,7 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 		sqlAllRows: &r.allRows, sqlOutcomeRows: &r.outcomeRows, sqlUnsettled: &r.unsettled,
 
 		sqlPromises: &r.promises, sqlOfPayer: &r.ofPayer,
+		sqlRecord: &r.record, sqlRejected: &r.rejected, sqlQuarantined: &r.quarantined,
 	} {
 		statement, err := pool.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with pool
 		if err != nil {

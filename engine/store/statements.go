@@ -34,8 +34,24 @@ SELECT order_no, kind, target, due_at FROM tasks WHERE lease_until <> 0 AND leas
 RETURNING order_no, kind, target, due_at, tries`
 
 	sqlCallbackExists = `SELECT 1 FROM callbacks WHERE channel = $1 AND dedupe_key = $2`
-	sqlInsertCallback = `INSERT INTO callbacks (channel, dedupe_key, order_no, state, notification, raw) VALUES ($1, $2, $3, $4, $5, $6)`
+	sqlInsertCallback = `INSERT INTO callbacks (channel, dedupe_key, order_no, state, notification, raw, received_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)`
 	sqlSettleCallback = `UPDATE callbacks SET state = $3 WHERE channel = $1 AND dedupe_key = $2`
+
+	sqlInsertRejected = `INSERT INTO rejected_callbacks (channel, order_no, reason, received_at, expires_at, size, raw)
+VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	// What an expiry brought is authentic and does not count: see engine.Rejections.
+	sqlTrimRejected = `DELETE FROM rejected_callbacks WHERE id IN (SELECT id FROM (
+SELECT id, ROW_NUMBER() OVER (ORDER BY id DESC) AS place, SUM(size) OVER (ORDER BY id DESC) AS bytes
+FROM rejected_callbacks WHERE channel = $1 AND reason <> $4) AS newest WHERE place > $2 OR bytes > $3)`
+	sqlDropRejected   = `DELETE FROM rejected_callbacks WHERE id = $1`
+	sqlExpireRejected = `DELETE FROM rejected_callbacks WHERE id IN (
+SELECT id FROM rejected_callbacks WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`
+	sqlMoveExpired = `INSERT INTO rejected_callbacks (channel, order_no, reason, received_at, expires_at, size, raw)
+SELECT channel, order_no, $3, received_at, $4, LENGTH(raw), raw FROM callbacks WHERE id IN (` + sqlExpired + `)`
+	sqlDropExpired = `DELETE FROM callbacks WHERE id IN (` + sqlExpired + `)`
+	sqlExpired     = `SELECT id FROM callbacks WHERE state = 'quarantined' AND state <> 'processed' AND received_at < $1
+ORDER BY received_at, id LIMIT $2`
 
 	sqlInsertWebhook = `INSERT INTO webhooks (id, order_no, seq, type, body, created_at) VALUES ($1, $2, $3, $4, $5, $6)`
 	sqlEndWebhook    = `UPDATE webhooks SET accepted_at = $2, given_up_at = $3 WHERE id = $1 AND accepted_at = 0 AND given_up_at = 0`
@@ -57,6 +73,8 @@ type writes struct {
 	insertOrder, updateOrder, insertEvent           *sql.Stmt
 	taskFence, putTask, deleteTask, claimTasks      *sql.Stmt
 	callbackExists, insertCallback, settleCallback  *sql.Stmt
+	insertRejected, trimRejected, dropRejected      *sql.Stmt
+	expireRejected, moveExpired, dropExpired        *sql.Stmt
 	insertWebhook, endWebhook, keyExists, insertKey *sql.Stmt
 	putPause, recallTasks                           *sql.Stmt
 	insertAudit                                     *sql.Stmt
@@ -74,6 +92,8 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
 		sqlInsertOrder: &w.insertOrder, sqlUpdateOrder: &w.updateOrder, sqlInsertEvent: &w.insertEvent,
 		sqlTaskFence: &w.taskFence, sqlPutTask: &w.putTask, sqlDeleteTask: &w.deleteTask, sqlClaimTasks: &w.claimTasks,
 		sqlCallbackExists: &w.callbackExists, sqlInsertCallback: &w.insertCallback, sqlSettleCallback: &w.settleCallback,
+		sqlInsertRejected: &w.insertRejected, sqlTrimRejected: &w.trimRejected, sqlDropRejected: &w.dropRejected,
+		sqlExpireRejected: &w.expireRejected, sqlMoveExpired: &w.moveExpired, sqlDropExpired: &w.dropExpired,
 		sqlInsertWebhook: &w.insertWebhook, sqlEndWebhook: &w.endWebhook,
 		sqlKeyExists: &w.keyExists, sqlInsertKey: &w.insertKey, sqlInsertAudit: &w.insertAudit,
 		sqlPutPause: &w.putPause, sqlRecallTasks: &w.recallTasks,

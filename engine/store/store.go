@@ -155,6 +155,17 @@ func (s *Store) connect(ctx context.Context, path, pragmas string, size int) (*s
 	return pool, nil
 }
 
+// Stats are totals since the store was opened.
+type Stats struct {
+	Writes int64 // requests to write, refused ones among them
+	Groups int64 // transactions that they shared: one sync of the log each
+}
+
+// Stats returns the totals; Writes divided by Groups is how well writes are grouped.
+func (s *Store) Stats() Stats {
+	return Stats{Writes: s.writer.requests.Load(), Groups: s.writer.groups.Load()}
+}
+
 // Ready reports whether the store can read, and whether its writer takes work.
 func (s *Store) Ready(ctx context.Context) error {
 	if err := s.writer.do(ctx, func(context.Context, *writes) error { return nil }); err != nil {

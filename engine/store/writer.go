@@ -46,6 +46,8 @@ type writer struct {
 	ended      chan struct{}              // closed by run
 	changed    atomic.Int64               // rows since the store was opened
 	grown      chan struct{}              // holds a value when changed has risen
+	groups     atomic.Int64               // transactions that were made durable
+	requests   atomic.Int64               // requests in them
 }
 
 func newWriter(statements *writes) *writer {
@@ -201,6 +203,8 @@ func (w *writer) attempt(ctx context.Context, group []*request) (int, error) {
 		return -1, err
 	}
 	crash.At(crash.AfterTransaction)
+	w.groups.Add(1)
+	w.requests.Add(int64(len(group)))
 	return -1, nil
 }
 

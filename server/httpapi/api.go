@@ -45,6 +45,9 @@ type Engine interface {
 	Settlements(ctx context.Context, limit int, cursor string) ([]engine.Settlement, string, error)
 	SettlementRows(ctx context.Context, f engine.SettlementFilter) ([]engine.SettlementRow, string, error)
 	UnsettledOrders(ctx context.Context, f engine.SettlementFilter) ([]engine.PaidOrder, string, error)
+	Callbacks(ctx context.Context, f engine.CallbackFilter) ([]engine.CallbackRecord, string, error)
+	Callback(ctx context.Context, id string) (engine.CallbackRecord, error)
+	ReplayCallbacks(ctx context.Context, r engine.Replay) (engine.Replayed, error)
 	Counts() engine.Counts
 }
 
@@ -105,8 +108,7 @@ func (d Deps) validate() error {
 // Limits of the server. They protect it from clients that are slow, large or many.
 const (
 	// maxBody is the largest body that is read at all, for whatever address. It must
-	// hold a callback (256 KiB) and lets a larger one be refused in the channel's own
-	// way up to here.
+	// hold a callback (256 KiB).
 	maxBody = 1 << 20
 	// readTimeout is for a whole request, headers and body: 1 MiB in 15 s is 70 KB/s,
 	// less than the slowest mobile network delivers of a request of a few KB.

@@ -121,6 +121,7 @@ func TestBadInputIsNamedAndChangesNothing(t *testing.T) { //nolint:tparallel // 
 		{"forged cursor", "GET", "/v1/orders?cursor=AAAA", nil, []header{key}, 400, "bad_cursor", ""},
 
 		{"callback of no channel", "POST", "/v1/callbacks/nowhere", `{}`, nil, 404, "unknown_channel", ""},
+		{"callback beyond the limit", "POST", "/v1/callbacks/sandbox", strings.Repeat("x", 256<<10+1), nil, 413, "body_too_large", ""},
 		{"callback of 10 MB", "POST", "/v1/callbacks/sandbox", strings.Repeat("x", 10<<20), nil, 413, "body_too_large", ""},
 		{"no route", "GET", "/v1/nothing", nil, []header{key}, 404, "no_such_route", ""},
 		{"wrong method", "PUT", "/v1/orders", fresh, []header{key}, 405, "method_not_allowed", ""},
@@ -147,7 +148,7 @@ func TestACallbackThatIsRefusedIsAnsweredInTheChannelsWay(t *testing.T) {
 	w := setup(t)
 	before := w.state()
 	for name, body := range map[string]string{
-		"unsigned": `{"id":"1"}`, "empty": "", "beyond the limit of callbacks": strings.Repeat("x", 300<<10),
+		"unsigned": `{"id":"1"}`, "empty": "", "at the limit of callbacks": strings.Repeat("x", 256<<10),
 	} {
 		a := w.want(http.StatusUnauthorized, "POST", "/v1/callbacks/sandbox", body)
 		if string(a.body) != `{"code":"FAIL"}` {

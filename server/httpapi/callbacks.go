@@ -17,6 +17,9 @@ import (
 // raw bytes and headers go to the engine untouched: signatures are over them.
 func (a *api) receive(c *fiber.Ctx) error {
 	name := strings.Clone(c.Params("channel"))
+	if len(c.Request().Body()) > channel.DefaultMaxBody {
+		return errBodyTooLarge // to every channel, whatever is no success is a refusal
+	}
 	ctx, cancel := work()
 	defer cancel()
 	answer, err := a.deps.Engine.Receive(ctx, name, callback(c))
@@ -32,21 +35,18 @@ func (a *api) receive(c *fiber.Ctx) error {
 	return c.Status(answer.Status).Send(answer.Body)
 }
 
-// callback copies the request. A body beyond the limit is left out as a whole: no
-// signature holds over nothing, so the channel refuses it in its own words.
+// callback copies the request.
 func callback(c *fiber.Ctx) channel.Request {
 	r := channel.Request{
 		Header:     make(http.Header),
 		Query:      string(c.Request().URI().QueryString()),
+		Body:       slices.Clone(c.Request().Body()),
 		ReceivedAt: time.Now(),
 	}
 	for k, v := range c.Request().Header.All() {
 		if name := string(k); name != clientHeader {
 			r.Header.Add(name, string(v))
 		}
-	}
-	if body := c.Request().Body(); len(body) <= channel.DefaultMaxBody {
-		r.Body = slices.Clone(body)
 	}
 	return r
 }

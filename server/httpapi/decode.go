@@ -142,6 +142,13 @@ func (d decoder) assign(path string, t json.Token, v reflect.Value) error {
 		}
 		v.SetString(s)
 		return nil
+	case reflect.Bool:
+		b, ok := t.(bool)
+		if !ok {
+			return wrongType(path, "true or false")
+		}
+		v.SetBool(b)
+		return nil
 	case reflect.Int64, reflect.Int:
 		return integer(path, t, v)
 	default:

@@ -42,6 +42,9 @@ func (a *api) routes() []route {
 		on("GET", settlementsPath+"/:id/rows", a.settlementRows),
 		on("GET", settlementsPath+"/:id/one-sided", a.oneSided),
 
+		on("GET", "/v1/ops/callbacks", a.opsCallbacks),
+		on("POST", "/v1/ops/callbacks/replay", a.opsReplay),
+		on("GET", "/v1/ops/callbacks/:id", a.opsCallback),
 		on("GET", livePath, a.deps.Live),
 
 		on("GET", "/pay/:order_no", a.limits.look, a.page),

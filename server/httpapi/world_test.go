@@ -50,6 +50,7 @@ type world struct {
 	app    *fiber.App
 	hub    *hub.Hub
 	store  *store.Store
+	file   string // of the store
 	tokens *auth.Tokens
 	log    *lockedBuffer
 	client *http.Client
@@ -118,13 +119,19 @@ func (noSender) Send(context.Context, string, engine.Webhook) (engine.Reply, err
 // setup starts a node and ends it with the test.
 func setup(t *testing.T, change ...func(*httpapi.Config, *httpapi.Deps)) *world {
 	t.Helper()
-	w := &world{t: t, log: &lockedBuffer{}}
+	return setupOver(t, func(s engine.Store) engine.Store { return s }, change...)
+}
+
+// setupOver starts a node whose engine sees its store through a wrapper.
+func setupOver(t *testing.T, wrap func(engine.Store) engine.Store, change ...func(*httpapi.Config, *httpapi.Deps)) *world {
+	t.Helper()
+	w := &world{t: t, log: &lockedBuffer{}, file: filepath.Join(t.TempDir(), "anxin.db")}
 	log := logrus.New()
 	log.SetOutput(w.log)
 	level, err := logrus.ParseLevel("debug")
 	must(t, err)
 	log.SetLevel(level)
-	w.store, err = store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "anxin.db"), store.Options{Log: log})
+	w.store, err = store.Open(t.Context(), "sqlite:"+w.file, store.Options{Log: log})
 	must(t, err)
 	w.tokens, err = auth.NewTokens(tokenSecret)
 	must(t, err)
@@ -139,7 +146,7 @@ func setup(t *testing.T, change ...func(*httpapi.Config, *httpapi.Deps)) *world 
 	})
 	must(t, err)
 	eng, err := engine.New(engine.Config{CheckGap: time.Minute}, engine.Deps{
-		Store: w.store, Channels: map[string]channel.Channel{"sandbox": adapter}, Sender: noSender{}, Listener: live, Log: log,
+		Store: wrap(w.store), Channels: map[string]channel.Channel{"sandbox": adapter}, Sender: noSender{}, Listener: live, Log: log,
 	})
 	must(t, err)
 	w.serve(eng, log, change)

@@ -190,7 +190,8 @@ func (w *world) mountAnxin(app *fiber.App) {
 			w.held <- struct{}{}
 			<-w.hold
 		}
-		r := channel.Request{Header: http.Header{}, Body: append([]byte(nil), c.Body()...)}
+		received := time.Now().Add(time.Duration(w.shift.Load()))
+		r := channel.Request{Header: http.Header{}, Body: append([]byte(nil), c.Body()...), ReceivedAt: received}
 		for name, values := range c.GetReqHeaders() {
 			for _, v := range values {
 				r.Header.Add(strings.Clone(name), strings.Clone(v))

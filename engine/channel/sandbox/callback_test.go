@@ -356,3 +356,36 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+// A stored callback is judged by the time at which it came, whenever it is looked at
+// again; its age is waived only by who says so, and its signature never.
+func TestCallbackIsAsFreshAsWhenItCame(t *testing.T) {
+	t.Parallel()
+	c, body := setup(t, "http://gateway.test"), bodyOf(t, paid())
+	for _, tt := range []struct {
+		name   string
+		sealed time.Duration // before testNow
+		came   time.Duration
+		anyAge bool
+		forged bool
+		want   error
+	}{
+		{"long ago, in time", 48 * time.Hour, 48*time.Hour - time.Minute, false, false, nil},
+		{"long ago, too late", 48 * time.Hour, 47 * time.Hour, false, false, channel.ErrStale},
+		{"too late, waived", 48 * time.Hour, 0, true, false, nil},
+		{"from the future, waived", -time.Hour, 0, true, false, nil},
+		{"forged, waived", 48 * time.Hour, 0, true, true, channel.ErrSignature},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := sealed(body, testNow.Add(-tt.sealed))
+			r.ReceivedAt, r.AnyAge = testNow.Add(-tt.came), tt.anyAge
+			if tt.forged {
+				r.Header.Set(HeaderNonce, "another")
+			}
+			if _, err := c.Verify(t.Context(), r); !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+		})
+	}
+}
