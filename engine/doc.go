@@ -38,6 +38,15 @@
 // meanwhile goes to the next. Breaker and slots are each node's own and end with it;
 // pauses are in the store.
 //
+// # What people decide
+//
+// A case stands in its order, and as a row of a list that is written in the same commit.
+// A person's answer is a commit too, with the audit of who gave it; it can have recovery
+// begin anew, tell the backend something or let a withheld late success go, but it never
+// moves a payment. A settlement file does: its rows are made durable first, and a task
+// weighs them as evidence, each row's outcome in the commit of what it did to its order.
+// So an import that is cut off goes on where it was, and a row counts once.
+//
 // # Fencing
 //
 // A task is a row with a due time, a lease and a token. Every write of the row changes

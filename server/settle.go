@@ -19,8 +19,10 @@ import (
 const (
 	// uploadTimeout is what the server gives a settlement file to arrive and to be stored.
 	uploadTimeout = 4 * time.Minute
-	// settleAgain is how often the import is asked about until it is done.
-	settleAgain = 500 * time.Millisecond
+	// The import is asked about until it is done: soon at first, then ever more rarely, as
+	// each answer counts all rows of the file.
+	settleSoon  = 200 * time.Millisecond
+	settleLater = 5 * time.Second
 )
 
 // imported is what the command reads of a settlement.
@@ -67,11 +69,11 @@ func runSettle(ctx context.Context, args []string, out io.Writer) error {
 	}
 	at := strings.TrimSuffix(*base, "/") + "/v1/ops/settlements"
 	s, err := callSettle(ctx, http.MethodPost, at+"?"+query.Encode(), *key, file)
-	for err == nil && s.State != "done" {
+	for wait := settleSoon; err == nil && s.State != "done"; wait = min(2*wait, settleLater) {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("settle: %w; the server goes on with %s", ctx.Err(), s.ID)
-		case <-time.After(settleAgain):
+		case <-time.After(wait):
 		}
 		s, err = callSettle(ctx, http.MethodGet, at+"/"+s.ID, *key, http.NoBody)
 	}
