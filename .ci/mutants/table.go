@@ -84,7 +84,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "no dedupe of callbacks",
-		edits: []edit{{"engine/receive.go", `DedupeKey: n.DedupeKey}`, `DedupeKey: n.DedupeKey + now().String()}`}},
+		edits: []edit{{"engine/receive.go", `DedupeKey: n.DedupeKey}`, `DedupeKey: fmt.Sprint(n.DedupeKey, e.counts.callbacks.Load())}`}},
 		test:  "./engine .",
 	},
 	{
