@@ -61,7 +61,7 @@ func (e *Engine) decide(ctx context.Context, orderNo string, f func(o order.Orde
 // commit leases the tasks that are near, writes, and tells whoever listens.
 func (e *Engine) commit(ctx context.Context, c Commit) error {
 	if c.Order == nil && len(c.Tasks) == 0 && len(c.Callbacks) == 0 && len(c.Processed) == 0 && c.Accepted == nil && c.Key == nil && c.Audit == nil && c.Pause == nil &&
-		c.Settlement == nil && len(c.SettlementRows) == 0 {
+		c.Settlement == nil && len(c.SettlementRows) == 0 && c.Endpoint == nil {
 		return nil
 	}
 	at, begun := now(), e.runner.begin()

@@ -135,7 +135,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.sweepLedger, e.keepRejections, e.sweepIntake} {
+	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.sweepLedger, e.keepRejections, e.sweepIntake, e.keepOutbox} {
 		work.Go(func() { part(ctx) })
 	}
 	work.Wait()

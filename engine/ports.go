@@ -17,6 +17,7 @@ type Store interface {
 	IntakeReader
 	CallbackLog
 	OutboxReader
+	OutboxPruner
 	TaskClaimer
 	AuditReader
 	CaseReader
@@ -65,13 +66,6 @@ type IntakeReader interface {
 	Callbacks(ctx context.Context, orderNo string, state CallbackState, limit int) ([]Callback, error)
 }
 
-// OutboxReader reads webhooks that a backend has not accepted.
-type OutboxReader interface {
-	// NextWebhook returns the oldest (lowest seq) pending webhook of an order, or
-	// ErrNotFound.
-	NextWebhook(ctx context.Context, orderNo string) (Webhook, error)
-}
-
 // AuditReader reads what people did.
 type AuditReader interface {
 	// Audits returns at most limit entries with an id below before (0 = the newest),
@@ -117,6 +111,8 @@ type Commit struct {
 	Expire    *Expiry         // what has waited long enough
 	Webhooks  []Webhook       // new ones
 	Accepted  *WebhookOutcome // a webhook that the backend accepted or that was given up
+	Delivery  *Delivery       // a try to deliver one of the order's webhooks
+	Endpoint  *Endpoint       // as it is now
 	Key       *Key            // idempotency key to take
 	Fence     *Fence          // the task this commit speaks for
 	Audit     *Audit          // the person this commit is done for

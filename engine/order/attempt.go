@@ -91,6 +91,19 @@ func (o Order) ScheduleAttempt(work Work, at, now Time) Change {
 	return c
 }
 
+// Suspend takes back the promise of an attempt that waits for a person, so that no time
+// can be told. It changes nothing when none is promised any more.
+func (o Order) Suspend(work Work, code string, now Time) Change {
+	c := o.begin()
+	if work == WorkDeliver && o.Facts.DeliveryFailures == 0 {
+		c.Order.Facts.DeliveryFailures = 1 // the fault lies there, though nothing was sent
+	} else if !o.Attempting && o.NextAttemptAt == 0 {
+		return o.begin()
+	}
+	c.schedule(0, now, Detail{Work: work, Code: code})
+	return c
+}
+
 func (c *Change) schedule(at, now Time, d Detail) {
 	if !c.Order.awaits(d.Work) {
 		return

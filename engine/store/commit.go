@@ -30,7 +30,7 @@ func (e *encoded) write(ctx context.Context, w *writes) error {
 	if err := e.check(ctx, w); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeEvents, e.writeTasks, e.writeCallbacks, e.writeRejections, e.writeExpiry, e.writeWebhooks, e.writeKey, e.writePause, e.writeAudit, e.writePromises, e.writePurchase} {
+	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeEvents, e.writeTasks, e.writeCallbacks, e.writeRejections, e.writeExpiry, e.writeWebhooks, e.writeDelivery, e.writeKey, e.writePause, e.writeAudit, e.writePromises, e.writePurchase} {
 		if err := step(ctx, w); err != nil {
 			return err
 		}

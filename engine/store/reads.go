@@ -20,8 +20,18 @@ const (
 WHERE order_no = $1 AND accepted_at = 0 AND given_up_at = 0 ORDER BY seq, id LIMIT 1`
 	sqlOfPayer = `SELECT o.state, o.contact FROM payers AS p JOIN orders AS o ON o.order_no = p.order_no
 WHERE p.backend = $1 AND p.payer_id = $2 AND p.created_at >= $3 ORDER BY p.created_at DESC, p.order_no DESC LIMIT $4`
-	sqlAudits = `SELECT id, at, actor, action, target, reason FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2`
-	sqlPing   = `SELECT COUNT(*) FROM schema_migrations`
+	sqlAudits   = `SELECT id, at, actor, action, target, reason FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2`
+	sqlPing     = `SELECT COUNT(*) FROM schema_migrations`
+	sqlWebhooks = `SELECT id, seq, type, body, created_at, accepted_at FROM webhooks
+WHERE order_no = $1 AND (seq > $2 OR (seq = $2 AND id > $3)) ORDER BY seq, id LIMIT $4`
+	sqlPlace = `SELECT seq FROM webhooks WHERE id = $1 AND order_no = $2`
+	sqlTries = `SELECT d.webhook_id, d.at, d.duration_ms, d.code, d.status, d.body FROM webhooks AS w
+JOIN deliveries AS d ON d.webhook_id = w.id
+WHERE w.order_no = $1 AND (w.seq > $2 OR (w.seq = $2 AND w.id > $3)) AND w.seq <= $4 ORDER BY w.seq, w.id, d.n`
+	sqlEndpoint  = `SELECT gone_at, disabled_at FROM endpoints WHERE backend = $1`
+	sqlEndpoints = `SELECT backend, gone_at, disabled_at FROM endpoints`
+	sqlParked    = `SELECT order_no, due_at, tries FROM tasks
+WHERE lease_until = 0 AND due_at >= $1 AND kind = $2 AND target = $3 ORDER BY due_at, order_no LIMIT $4`
 )
 
 // maxRows bounds what one call returns, so that no caller can make the store hold a
@@ -49,6 +59,7 @@ type reads struct {
 
 	order, events, key, callbacks, webhook, audits, pinged *sql.Stmt
 	record, rejected, quarantined                          *sql.Stmt
+	webhooks, place, tries, endpoint, endpoints, parked    *sql.Stmt
 	seqs                                                   map[int]*sql.Stmt // by size
 	pauses                                                 *sql.Stmt
 	caseByID, settlement, settlements, settlementCounts    *sql.Stmt
@@ -68,6 +79,8 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 
 		sqlPromises: &r.promises, sqlOfPayer: &r.ofPayer,
 		sqlRecord: &r.record, sqlRejected: &r.rejected, sqlQuarantined: &r.quarantined,
+		sqlWebhooks: &r.webhooks, sqlPlace: &r.place, sqlTries: &r.tries,
+		sqlEndpoint: &r.endpoint, sqlEndpoints: &r.endpoints, sqlParked: &r.parked,
 	} {
 		statement, err := pool.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with pool
 		if err != nil {

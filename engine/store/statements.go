@@ -56,6 +56,15 @@ ORDER BY received_at, id LIMIT $2`
 	sqlInsertWebhook = `INSERT INTO webhooks (id, order_no, seq, type, body, created_at) VALUES ($1, $2, $3, $4, $5, $6)`
 	sqlEndWebhook    = `UPDATE webhooks SET accepted_at = $2, given_up_at = $3 WHERE id = $1 AND accepted_at = 0 AND given_up_at = 0`
 
+	sqlInsertDelivery = `INSERT INTO deliveries (webhook_id, n, at, duration_ms, code, status, body)
+SELECT $1, COALESCE(MAX(n), 0) + 1, $2, $3, $4, $5, $6 FROM deliveries WHERE webhook_id = $1 RETURNING n`
+	sqlTrimDeliveries  = `DELETE FROM deliveries WHERE webhook_id = $1 AND n <= $2`
+	sqlPruneDeliveries = `DELETE FROM deliveries WHERE webhook_id IN (` + sqlOldWebhooks + `)`
+	sqlPruneWebhooks   = `DELETE FROM webhooks WHERE id IN (` + sqlOldWebhooks + `)`
+	sqlOldWebhooks     = `SELECT id FROM webhooks WHERE accepted_at <> 0 AND accepted_at < $1 ORDER BY accepted_at, id LIMIT $2`
+	sqlPutEndpoint     = `INSERT INTO endpoints (backend, gone_at, disabled_at) VALUES ($1, $2, $3)
+ON CONFLICT (backend) DO UPDATE SET gone_at = excluded.gone_at, disabled_at = excluded.disabled_at`
+
 	sqlKeyExists   = `SELECT 1 FROM idempotency_keys WHERE order_no = $1 AND key = $2`
 	sqlInsertAudit = `INSERT INTO audit (at, actor, action, target, reason) VALUES ($1, $2, $3, $4, $5)`
 
@@ -83,6 +92,8 @@ type writes struct {
 
 	insertPromise, endPromise, sweepPromises          *sql.Stmt
 	insertPayer, paidTwice, putPurchase, dropPurchase *sql.Stmt
+	insertDelivery, trimDeliveries, putEndpoint       *sql.Stmt
+	pruneDeliveries, pruneWebhooks                    *sql.Stmt
 }
 
 func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
@@ -102,6 +113,8 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
 
 		sqlInsertPromise: &w.insertPromise, sqlEndPromise: &w.endPromise, sqlSweepPromises: &w.sweepPromises,
 		sqlInsertPayer: &w.insertPayer, sqlPaidTwice: &w.paidTwice, sqlPutPurchase: &w.putPurchase, sqlDropPurchase: &w.dropPurchase,
+		sqlInsertDelivery: &w.insertDelivery, sqlTrimDeliveries: &w.trimDeliveries, sqlPutEndpoint: &w.putEndpoint,
+		sqlPruneDeliveries: &w.pruneDeliveries, sqlPruneWebhooks: &w.pruneWebhooks,
 	} {
 		statement, err := conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with conn
 		if err != nil {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"anxin/engine"
@@ -68,17 +67,4 @@ func (s *Store) Callbacks(ctx context.Context, orderNo string, state engine.Call
 		return nil, fmt.Errorf("read callbacks: %w", err)
 	}
 	return list, nil
-}
-
-// NextWebhook returns the oldest webhook of an order that has not ended; see
-// engine.OutboxReader.
-func (s *Store) NextWebhook(ctx context.Context, orderNo string) (engine.Webhook, error) {
-	h := engine.Webhook{OrderNo: orderNo}
-	var body string
-	var at int64
-	if err := s.reads.webhook.QueryRowContext(ctx, orderNo).Scan(&h.ID, &h.Seq, &h.Type, &body, &at); err != nil {
-		return engine.Webhook{}, fmt.Errorf("read next webhook: %w", notFound(err))
-	}
-	h.Body, h.CreatedAt = json.RawMessage(body), order.Time(at)
-	return h, nil
 }

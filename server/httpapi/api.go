@@ -48,6 +48,9 @@ type Engine interface {
 	Callbacks(ctx context.Context, f engine.CallbackFilter) ([]engine.CallbackRecord, string, error)
 	Callback(ctx context.Context, id string) (engine.CallbackRecord, error)
 	ReplayCallbacks(ctx context.Context, r engine.Replay) (engine.Replayed, error)
+	Webhooks(ctx context.Context, orderNo, cursor string, limit int) ([]engine.WebhookRecord, string, error)
+	Endpoints(ctx context.Context, after string, limit int) ([]engine.EndpointState, error)
+	EnableEndpoint(ctx context.Context, backend, actor, reason string) (engine.EndpointState, error)
 	Counts() engine.Counts
 }
 

@@ -25,6 +25,7 @@ var known = []struct {
 }{
 	{engine.ErrNotFound, http.StatusNotFound, "order_not_found", "there is no such order"},
 	{engine.ErrUnknownChannel, http.StatusUnprocessableEntity, "unknown_channel", "no such channel is configured"},
+	{engine.ErrUnknownBackend, http.StatusNotFound, "unknown_backend", "no backend of this name has a webhook"},
 	{engine.ErrNotPushed, http.StatusConflict, "not_pushed", "the order is managed: its state comes from the channel"},
 	{engine.ErrKeyReused, http.StatusConflict, "idempotency_key_reused", "the key was used for a different request"},
 	{engine.ErrBadCursor, http.StatusBadRequest, "bad_cursor", "the cursor is not one of this list"},

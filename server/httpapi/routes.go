@@ -31,6 +31,7 @@ func (a *api) routes() []route {
 		on("GET", "/v1/ops/pauses", a.pauses),
 		on("POST", "/v1/ops/pauses", a.pause),
 		on("DELETE", "/v1/ops/pauses/:kind/:target", a.resume),
+		on("GET", "/v1/orders/:order_no/deliveries", a.deliveries),
 		on("GET", "/v1/ops/audit", a.audit),
 		on("GET", "/v1/ops/cases", a.cases),
 		on("POST", "/v1/ops/cases/retry", a.retryCases),
@@ -41,6 +42,9 @@ func (a *api) routes() []route {
 		on("GET", settlementsPath+"/:id", a.showSettlement),
 		on("GET", settlementsPath+"/:id/rows", a.settlementRows),
 		on("GET", settlementsPath+"/:id/one-sided", a.oneSided),
+		on("GET", "/v1/ops/orders/:order_no/deliveries", a.opsDeliveries),
+		on("GET", "/v1/ops/endpoints", a.opsEndpoints),
+		on("POST", "/v1/ops/endpoints/:backend/enable", a.opsEnableEndpoint),
 
 		on("GET", "/v1/ops/callbacks", a.opsCallbacks),
 		on("POST", "/v1/ops/callbacks/replay", a.opsReplay),

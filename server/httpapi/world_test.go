@@ -146,7 +146,7 @@ func setupOver(t *testing.T, wrap func(engine.Store) engine.Store, change ...fun
 	})
 	must(t, err)
 	eng, err := engine.New(engine.Config{CheckGap: time.Minute}, engine.Deps{
-		Store: wrap(w.store), Channels: map[string]channel.Channel{"sandbox": adapter}, Sender: noSender{}, Listener: live, Log: log,
+		Store: wrap(w.store), Channels: map[string]channel.Channel{"sandbox": adapter}, Sender: noSender{}, Backends: map[string]bool{"hooked-1": true, "hooked-2": true}, Listener: live, Log: log,
 	})
 	must(t, err)
 	w.serve(eng, log, change)
