@@ -237,7 +237,7 @@ func (c *chaos) wantFate(f *fate) {
 		}
 		last = w.Seq
 	}
-	if w, err := c.store.NextWebhook(context.Background(), f.no); !errors.Is(err, engine.ErrNotFound) {
+	if w, err := c.store.NextWebhook(context.Background(), f.no, 0); !errors.Is(err, engine.ErrNotFound) {
 		c.t.Errorf("%s: webhook %s was never sent (%v)", f.no, w.Type, err)
 	}
 }

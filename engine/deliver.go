@@ -22,7 +22,7 @@ func (e *Engine) deliverNext(ctx context.Context, t Task) error {
 	if err != nil {
 		return fmt.Errorf("load endpoint: %w", err)
 	}
-	w, err := e.deps.Store.NextWebhook(ctx, t.OrderNo)
+	w, err := e.deps.Store.NextWebhook(ctx, t.OrderNo, 0)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		done := Commit{Fence: &Fence{t.TaskKey, t.Token}}
@@ -63,10 +63,20 @@ func (e *Engine) deliver(ctx context.Context, t Task, w Webhook, ep Endpoint) er
 		well = &Endpoint{Backend: t.Target} // it was not gone for good
 	}
 	_, err := e.decide(ctx, t.OrderNo, func(o order.Order, now order.Time) (decision, error) {
-		return decision{Change: o.Delivered(w.Seq, now), with: Commit{
+		d := decision{Change: o.Delivered(w.Seq, now), with: Commit{
 			Fence: fence, Accepted: &WebhookOutcome{ID: w.ID, Accepted: true, At: now}, Delivery: &try, Endpoint: well,
-			Tasks: []TaskWrite{{Task: Task{TaskKey: t.TaskKey, DueAt: now}}},
-		}}, nil
+		}}
+		// A webhook that is committed between this look and this commit raises the order's
+		// seq: the commit is refused, and the look is taken again.
+		switch _, err := e.deps.Store.NextWebhook(ctx, t.OrderNo, w.Seq); {
+		case errors.Is(err, ErrNotFound):
+			d.with.dropTask(t.TaskKey)
+		case err != nil:
+			return decision{}, fmt.Errorf("load next webhook: %w", err)
+		default:
+			d.with.addTask(t.TaskKey, now)
+		}
+		return d, nil
 	})
 	return err
 }

@@ -9,9 +9,9 @@ import (
 
 // OutboxReader reads webhooks and the log of their deliveries.
 type OutboxReader interface {
-	// NextWebhook returns the oldest (lowest seq) pending webhook of an order, or
-	// ErrNotFound.
-	NextWebhook(ctx context.Context, orderNo string) (Webhook, error)
+	// NextWebhook returns the oldest (lowest seq) pending webhook of an order with a
+	// seq > after, or ErrNotFound.
+	NextWebhook(ctx context.Context, orderNo string, after int64) (Webhook, error)
 	// Webhooks returns at most limit webhooks of an order with their tries, lowest seq
 	// first, beginning after the one with the id after ("" = the first). An id that is
 	// not one of the order's is ErrBadCursor.

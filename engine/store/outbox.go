@@ -51,13 +51,13 @@ func (s *Store) PruneWebhooks(ctx context.Context, before order.Time, limit int)
 	return int(n), nil
 }
 
-// NextWebhook returns the oldest webhook of an order that has not ended; see
+// NextWebhook returns the oldest webhook of an order after a seq that has not ended; see
 // engine.OutboxReader.
-func (s *Store) NextWebhook(ctx context.Context, orderNo string) (engine.Webhook, error) {
+func (s *Store) NextWebhook(ctx context.Context, orderNo string, after int64) (engine.Webhook, error) {
 	h := engine.Webhook{OrderNo: orderNo}
 	var body string
 	var at int64
-	if err := s.reads.webhook.QueryRowContext(ctx, orderNo).Scan(&h.ID, &h.Seq, &h.Type, &body, &at); err != nil {
+	if err := s.reads.webhook.QueryRowContext(ctx, orderNo, after).Scan(&h.ID, &h.Seq, &h.Type, &body, &at); err != nil {
 		return engine.Webhook{}, fmt.Errorf("read next webhook: %w", notFound(err))
 	}
 	h.Body, h.CreatedAt = json.RawMessage(body), order.Time(at)

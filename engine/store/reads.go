@@ -17,7 +17,7 @@ const (
 	sqlKey       = `SELECT hash, seq, at FROM idempotency_keys WHERE order_no = $1 AND key = $2`
 	sqlCallbacks = `SELECT channel, dedupe_key, notification, raw FROM callbacks WHERE order_no = $1 AND state = $2 ORDER BY id LIMIT $3`
 	sqlWebhook   = `SELECT id, seq, type, body, created_at FROM webhooks
-WHERE order_no = $1 AND accepted_at = 0 AND given_up_at = 0 ORDER BY seq, id LIMIT 1`
+WHERE order_no = $1 AND seq > $2 AND accepted_at = 0 AND given_up_at = 0 ORDER BY seq, id LIMIT 1`
 	sqlOfPayer = `SELECT o.state, o.contact FROM payers AS p JOIN orders AS o ON o.order_no = p.order_no
 WHERE p.backend = $1 AND p.payer_id = $2 AND p.created_at >= $3 ORDER BY p.created_at DESC, p.order_no DESC LIMIT $4`
 	sqlAudits   = `SELECT id, at, actor, action, target, reason FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2`

@@ -27,7 +27,7 @@ func testNotFound(t *testing.T, s engine.Store) {
 	isNotFound(t, "order", err)
 	_, err = s.Key(t.Context(), "A1", "k")
 	isNotFound(t, "key", err)
-	_, err = s.NextWebhook(t.Context(), "A1")
+	_, err = s.NextWebhook(t.Context(), "A1", 0)
 	isNotFound(t, "webhook", err)
 	equal(t, "events", len(events(t, s, "A1", 0, 10)), 0)
 	equal(t, "callbacks", len(callbacks(t, s, "A1", engine.CallbackPending)), 0)
@@ -221,7 +221,7 @@ func webhook(id, orderNo string, seq int64) engine.Webhook {
 
 func nextWebhook(t *testing.T, s engine.Store, orderNo string) engine.Webhook {
 	t.Helper()
-	h, err := s.NextWebhook(t.Context(), orderNo)
+	h, err := s.NextWebhook(t.Context(), orderNo, 0)
 	if err != nil {
 		t.Fatalf("read next webhook: %v", err)
 	}

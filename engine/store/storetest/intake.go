@@ -70,6 +70,10 @@ func testWebhooks(t *testing.T, s engine.Store) {
 	commit(t, s, engine.Commit{Webhooks: []engine.Webhook{webhook("b", "A1", 9), webhook("c", "A1", 10), webhook("z", "A1", 2)}})
 	commit(t, s, engine.Commit{Webhooks: []engine.Webhook{webhook("a", "A2", 1)}})
 	equal(t, "oldest", nextWebhook(t, s, "A1"), webhook("z", "A1", 2))
+	later, err := s.NextWebhook(t.Context(), "A1", 2)
+	if err != nil || later.ID != "b" {
+		t.Errorf("after seq 2: %q, %v", later.ID, err)
+	}
 	end := func(id string, accepted bool, at time.Duration) {
 		commit(t, s, engine.Commit{Accepted: &engine.WebhookOutcome{ID: id, Accepted: accepted, At: start.Add(at)}})
 	}
@@ -79,7 +83,7 @@ func testWebhooks(t *testing.T, s engine.Store) {
 	equal(t, "after one that was given up", nextWebhook(t, s, "A1").ID, "c")
 	end("c", true, time.Second)
 	end("c", false, time.Hour) // the first outcome stands; a second is no error
-	_, err := s.NextWebhook(t.Context(), "A1")
+	_, err = s.NextWebhook(t.Context(), "A1", 0)
 	isNotFound(t, "webhook of an order that has none left", err)
 	equal(t, "of another order", nextWebhook(t, s, "A2").ID, "a")
 }
