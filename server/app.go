@@ -105,6 +105,7 @@ func (a *app) bus() (hub.Bus, error) {
 	if err != nil {
 		return nil, errors.New("ANXIN_REDIS_URL cannot be read") // the cause would quote its password
 	}
+	redis.SetLogger(redisLog{a.log}) // one for the process: that is how the library has it
 	a.redis = redis.NewClient(options)
 	bus, err := redisbus.New(redisbus.Config{Client: a.redis, Log: a.log})
 	if err != nil {
