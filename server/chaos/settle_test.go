@@ -94,12 +94,29 @@ func (w *world) missing(f *fate, v view) string {
 		}
 	}
 	heard := w.backend.of(f.no)
+	owed, accepted := 0, 0
 	for _, ev := range v.Timeline {
-		if want := webhookOf(f, ev); want != "" && !slices.ContainsFunc(heard, func(t told) bool { return t.seq == ev.Seq && t.kind == want }) {
+		if tellsAcceptance(ev) {
+			accepted++
+		}
+		want := webhookOf(f, ev)
+		if want == "" {
+			continue
+		}
+		owed++
+		if !slices.ContainsFunc(heard, func(t told) bool { return t.seq == ev.Seq && t.kind == want }) {
 			return "the backend was not told " + want
 		}
 	}
+	if accepted < owed { // the backend has said yes, and the server is about to write it down
+		return "an acceptance is not written"
+	}
 	return ""
+}
+
+// tellsAcceptance reports whether an event is of a webhook that the backend took.
+func tellsAcceptance(ev order.Event) bool {
+	return ev.Type == order.EventDelivered || ev.Type == order.EventStatus && ev.Detail.Work == order.WorkDeliver
 }
 
 // webhookOf is what the backend has to be told of an event: its results, and that a
