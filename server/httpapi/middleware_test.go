@@ -96,6 +96,14 @@ func TestMetricsAreForThisMachineAndForKeys(t *testing.T) {
 	w.want(http.StatusOK, "GET", "/metrics", nil, outside, bearer(shopKey))
 }
 
+func TestMetricsAreNotForWhomAnUnnamedProxyBringsIn(t *testing.T) {
+	t.Parallel()
+	w := setup(t) // no trusted proxy: the address of the connection is this machine's
+	w.want(http.StatusUnauthorized, "GET", "/metrics", nil, header{"X-Forwarded-For": "203.0.113.9"})
+	w.want(http.StatusUnauthorized, "GET", "/metrics", nil, header{"Forwarded": "for=203.0.113.9"})
+	w.want(http.StatusOK, "GET", "/metrics", nil)
+}
+
 func TestGuessersAreSlowedDownAndNobodyElse(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
