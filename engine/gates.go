@@ -11,7 +11,7 @@ import (
 // channel's own policy says, and then the defaults.
 type ChannelSettings struct {
 	Schedule []time.Duration // ages since the claim at which the payment is queried
-	QPS      int             // queries a second that this node puts at most, 0 = any number
+	QPS      int             // queries a second that this node puts at most
 	Typical  time.Duration   // half of the payments are known by then
 	Late     time.Duration   // nine in ten are
 	Breaker  BreakerLimits
@@ -33,9 +33,9 @@ var _ gate = gates(nil)
 
 func newGates(cfg Config, deps Deps) gates {
 	g := make(gates)
-	for name := range deps.Channels {
+	for name, ch := range deps.Channels {
 		s := cfg.Channels[name]
-		g[target{TaskQuery, name}] = newPacer(s.Breaker, s.QPS)
+		g[target{TaskQuery, name}] = newPacer(s.Breaker, orDefault(s.QPS, min(ch.Policy().QPS, MaxQPS)))
 	}
 	for name := range deps.Backends {
 		g[target{TaskDeliver, name}] = newPacer(BreakerLimits{}, 0)

@@ -99,7 +99,7 @@ func (e *Engine) runQuery(ctx context.Context, t Task) {
 func (e *Engine) answered(o order.Order, t Task, a reply, now order.Time) decision {
 	d := decision{with: Commit{Fence: &Fence{t.TaskKey, t.Token}}}
 	next := order.Time(0)
-	if a.Outcome != order.QueryRefused {
+	if a.Outcome != order.QueryRefused && !a.last {
 		next = e.gates.plan(t.TaskKey, a.notBefore(e.nextQuery(o, now), now), now)
 	}
 	d.Change = o.Answered(a.Answer, next, now)
@@ -132,6 +132,7 @@ func abandoned(o order.Order, a reply) bool {
 type reply struct {
 	order.Answer
 	retryAfter time.Duration
+	last       bool // asking again cannot bring another answer
 }
 
 func (a reply) unpaid() bool {
@@ -220,8 +221,10 @@ func failureOf(err error) reply {
 	switch {
 	case !errors.As(err, &failed):
 		return reply{Answer: order.Answer{Outcome: order.QueryUnreachable, Code: "error"}}
+	case failed.Permanent && failed.Outcome == order.QueryUnknown: // it will never know the order
+		return reply{Answer: order.Answer{Outcome: failed.Outcome, Code: failed.Code}, last: true}
 	case failed.Permanent:
 		return reply{Answer: order.Answer{Outcome: order.QueryRefused, Code: failed.Code}}
 	}
-	return reply{order.Answer{Outcome: failed.Outcome, Code: failed.Code}, failed.RetryAfter}
+	return reply{Answer: order.Answer{Outcome: failed.Outcome, Code: failed.Code}, retryAfter: failed.RetryAfter}
 }

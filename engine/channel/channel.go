@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"anxin/engine/order"
@@ -73,11 +74,38 @@ type Query struct {
 type Policy struct {
 	Merchant     string          // account that evidence must name; empty = evidence names none
 	Schedule     []time.Duration // ages since the claim at which the payment is queried
+	QPS          int             // queries a second at most, 0 = any number; the operator's setting overrides
 	QueryTimeout time.Duration
 	Typical      time.Duration // half of the payments are known by then
 	Late         time.Duration // nine in ten are
 	MaxBody      int           // bytes of a callback, 0 = DefaultMaxBody
+	// Freshness is how far the time of a callback may be off, either way. 0 = the
+	// provider's callbacks carry no time that is fit for it.
+	Freshness time.Duration
+	// NotifiesFailures says that failed and closed payments are told by callback. Where
+	// they are not, an unpaid order is known by query only.
+	NotifiesFailures bool
+	// Lacks are the things that this account cannot do. What is not in it must work.
+	Lacks []Capability
 }
+
+// Capability is something that a provider may or may not offer.
+type Capability string
+
+// The capabilities.
+const (
+	CanNotify       Capability = "callback"        // tells payments by callback
+	CanNotifyRefund Capability = "refund_callback" // tells refunds by callback
+	CanQuery        Capability = "query"           // can be asked about a payment by our order number
+	CanQueryRefund  Capability = "refund_query"    // can be asked about a refund
+	CanClose        Capability = "close"           // can be told to take no more payment
+)
+
+// Capabilities are all of them, in the order in which they are told.
+var Capabilities = []Capability{CanNotify, CanNotifyRefund, CanQuery, CanQueryRefund, CanClose}
+
+// Can reports whether the account offers something.
+func (p Policy) Can(c Capability) bool { return !slices.Contains(p.Lacks, c) }
 
 // DefaultMaxBody bounds a callback. The largest real ones (WeChat Pay with a
 // certificate-encrypted resource, Stripe events with many items) stay below 64 KiB.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	wire "anxin/engine/channel/sandbox"
+	"anxin/engine/channel/strictjson"
 )
 
 // paymentRequest is the body of POST /sandbox/v1/payments.
@@ -35,7 +35,7 @@ func (s *Sandbox) createPayment(c *fiber.Ctx) error {
 		return err
 	}
 	var request paymentRequest
-	if err := wire.Decode(raw, &request); err != nil {
+	if err := strictjson.Decode(raw, &request); err != nil {
 		return err
 	}
 	if err := request.validate(); err != nil {

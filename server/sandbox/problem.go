@@ -9,7 +9,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	wire "anxin/engine/channel/sandbox"
+	"anxin/engine/channel/strictjson"
 )
 
 // Limits of what comes in. A form or a plan is a few hundred bytes; a webhook carries
@@ -76,13 +76,13 @@ func (s *Sandbox) api(handle fiber.Handler) fiber.Handler {
 func (s *Sandbox) problemOf(err error) *problem {
 	var known *problem
 	var field *fieldError
-	var syntax *wire.JSONError
+	var syntax *strictjson.Error
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &field):
 		return errField.about(field.field, field.reason)
-	case errors.As(err, &syntax) && syntax.Reason == wire.ReasonUnknownField:
+	case errors.As(err, &syntax) && syntax.Reason == strictjson.ReasonUnknownField:
 		return errUnknownField.about(syntax.Field, syntax.Reason)
 	case errors.As(err, &syntax):
 		return errJSON.about(syntax.Field, syntax.Reason)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	wire "anxin/engine/channel/sandbox"
+	"anxin/engine/channel/strictjson"
 )
 
 const formType = "application/x-www-form-urlencoded"
@@ -51,7 +52,7 @@ func TestShopRegistersWhatIsBought(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got registration
-	if err := wire.Decode(raw, &got); err != nil {
+	if err := strictjson.Decode(raw, &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.OrderNo != no || got.Channel != "sandbox" || got.Mode != "managed" || got.Amount.Minor != 3600 || got.Subject != "白瓷茶杯" ||

@@ -116,7 +116,7 @@ func TestQueryErrorsSayWhatToDo(t *testing.T) {
 		"bad parameters": {400, "bad", "", channel.QueryError{Outcome: order.QueryRefused, Code: "http_400", Permanent: true}},
 		"redirect":       {302, "", "", channel.QueryError{Outcome: order.QueryUnreachable, Code: "http_302"}},
 		"down":           {503, "", "", channel.QueryError{Outcome: order.QueryUnreachable, Code: "http_503"}},
-		"down for long":  {503, "", "99999999", channel.QueryError{Outcome: order.QueryUnreachable, Code: "http_503", RetryAfter: maxRetryAfter}},
+		"down for long":  {503, "", "99999999", channel.QueryError{Outcome: order.QueryUnreachable, Code: "http_503", RetryAfter: time.Hour}},
 		"too many":       {429, "", "7", channel.QueryError{Outcome: order.QueryUnreachable, Code: "http_429", RetryAfter: 7 * time.Second}},
 		"too many until": {429, "", in20, channel.QueryError{Outcome: order.QueryUnreachable, Code: "http_429", RetryAfter: 20 * time.Second}},
 		"too many, when": {429, "", "soon", channel.QueryError{Outcome: order.QueryUnreachable, Code: "http_429"}},

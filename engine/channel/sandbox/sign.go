@@ -51,7 +51,7 @@ func Seal(h http.Header, secret string, at time.Time, nonce string, message []by
 // Check verifies a sealed message, the signature before the time. It returns
 // channel.ErrSignature or channel.ErrStale.
 func Check(h http.Header, secret string, now time.Time, message []byte) error {
-	ts, nonce, signature := only(h, HeaderTimestamp), only(h, HeaderNonce), only(h, HeaderSignature)
+	ts, nonce, signature := channel.OnlyHeader(h, HeaderTimestamp), channel.OnlyHeader(h, HeaderNonce), channel.OnlyHeader(h, HeaderSignature)
 	if !timestampPattern.MatchString(ts) || !noncePattern.MatchString(nonce) {
 		return channel.ErrSignature
 	}
@@ -76,12 +76,3 @@ func RequestMessage(method, path string, body []byte) []byte {
 
 // NewNonce returns 26 unguessable characters.
 func NewNonce() string { return rand.Text() }
-
-// only returns a header's value, or "" unless it came exactly once: two values would
-// leave open which of them was signed.
-func only(h http.Header, name string) string {
-	if values := h.Values(name); len(values) == 1 {
-		return values[0]
-	}
-	return ""
-}

@@ -1,0 +1,156 @@
+// Package strictjson reads signed JSON so that two readers of one message cannot
+// understand two different things: a name that is there twice, or twice in different
+// case, is refused.
+package strictjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Error says why bytes are not the JSON object that was asked for. Field is the
+// name at fault, where there is one.
+type Error struct {
+	Field  string
+	Reason string
+}
+
+func (e *Error) Error() string {
+	if e.Field == "" {
+		return e.Reason
+	}
+	return fmt.Sprintf("%s: %q", e.Reason, e.Field)
+}
+
+// Reasons of a Error that callers tell apart.
+const (
+	ReasonUnknownField = "unknown field"
+	ReasonWrongType    = "wrong type of field"
+	ReasonRepeated     = "repeated field"
+	ReasonSyntax       = "not one well-formed JSON object"
+)
+
+// Decode reads one JSON object and nothing after it. Unknown and repeated names are
+// refused, and so is a name in another case, which encoding/json would accept. Errors
+// are *Error.
+func Decode(data []byte, into any) error {
+	if err := walk(data, plainName); err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return decodeError(err)
+	}
+	return nil
+}
+
+// DecodeKnown reads one JSON object and nothing after it, and leaves out the names that
+// into does not have: providers add fields without notice. Names that differ in nothing
+// but case count as repeated. Errors are *Error.
+func DecodeKnown(data []byte, into any) error {
+	if err := walk(data, anyCase); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return decodeError(err)
+	}
+	return nil
+}
+
+func decodeError(err error) error {
+	if typed, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return &Error{Field: wireName(typed.Field), Reason: ReasonWrongType}
+	}
+	if _, name, ok := strings.Cut(err.Error(), "unknown field "); ok {
+		return &Error{Field: strings.Trim(name, `"`), Reason: ReasonUnknownField}
+	}
+	return &Error{Reason: err.Error()}
+}
+
+// wireName drops the names of embedded Go structs from the path of a field: they are in
+// capitals, and not in the JSON.
+func wireName(path string) string {
+	parts := slices.DeleteFunc(strings.Split(path, "."), func(part string) bool { return part != strings.ToLower(part) })
+	return strings.Join(parts, ".")
+}
+
+// scope is an object or array that is being walked, with the names read so far; arrays
+// have none.
+type scope map[string]bool
+
+// walk reads the names of one object, and of all below it, each of which may be there
+// once. fold makes names alike that count as the same, and one that is not allowed "".
+//
+// The text is well formed when the walk begins, so brackets and strings are all there is
+// to look at, and a string before a colon is a name. The tokens of a json.Decoder took
+// several times as long: a good part of what a callback costs.
+func walk(data []byte, fold func(string) string) error {
+	if !json.Valid(data) || !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
+		return &Error{Reason: ReasonSyntax}
+	}
+	var open []scope
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '{', '[':
+			open = append(open, scope{})
+		case '}', ']':
+			open = open[:len(open)-1]
+		case '"':
+			text := data[i:endOfString(data, i)]
+			i += len(text) - 1
+			if !bytes.HasPrefix(bytes.TrimLeft(data[i+1:], " \t\r\n"), []byte(":")) {
+				continue
+			}
+			if err := open[len(open)-1].enter(text, fold); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// endOfString returns where the string that begins at i has ended.
+func endOfString(data []byte, i int) int {
+	for i++; data[i] != '"'; i++ {
+		if data[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+// enter takes a name in, with its quotes. An escaped one is read as what it stands for.
+func (s scope) enter(quoted []byte, fold func(string) string) error {
+	name := string(quoted[1 : len(quoted)-1])
+	if strings.ContainsRune(name, '\\') {
+		if err := json.Unmarshal(quoted, &name); err != nil {
+			return &Error{Reason: ReasonSyntax}
+		}
+	}
+	folded := fold(name)
+	if s[folded] {
+		return &Error{Field: name, Reason: ReasonRepeated}
+	}
+	if folded == "" {
+		return &Error{Field: name, Reason: ReasonUnknownField}
+	}
+	s[folded] = true
+	return nil
+}
+
+// anyCase folds as encoding/json does when it looks for the field of a name: beyond ASCII
+// too, where "ſ" is an s and the Kelvin sign a k.
+func anyCase(name string) string { return strings.ToLower(strings.ToUpper(name)) }
+
+// plainName refuses what no name of our own formats looks like.
+func plainName(name string) string {
+	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+		return ""
+	}
+	return name
+}
