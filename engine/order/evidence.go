@@ -39,6 +39,10 @@ type Evidence struct {
 	Reason     string          `json:"reason,omitempty"` // neutral code: "declined", "insufficient_funds"
 	Refund     *RefundEvidence `json:"refund,omitempty"`
 	OccurredAt Time            `json:"occurred_at"`
+
+	// RefundedSum is all that was credited so far, the refund that is told included: for
+	// channels that tell the sum and not the part (Alipay's refund_fee).
+	RefundedSum *Money `json:"refunded_sum,omitempty"`
 }
 
 // RefundEvidence tells one refund. An empty ID stands for the one refund of channels
@@ -171,10 +175,15 @@ func (o Order) mismatch(ev Evidence) (CaseKind, bool) {
 		return CaseAmountMismatch, true
 	case ev.Amount == nil && o.wouldBePaid(ev.Claims) && ev.Source != FromBackend:
 		return CaseAmountMismatch, true
-	case ev.Refund != nil && ev.Refund.Amount != nil && (ev.Refund.Amount.Currency != o.Amount.Currency || ev.Refund.Amount.Minor < 1):
+	case ev.Refund != nil && !o.canRefund(ev.Refund.Amount), !o.canRefund(ev.RefundedSum):
 		return CaseAmountMismatch, true
 	}
 	return "", false
+}
+
+// canRefund reports whether an amount that evidence may name can be a refund of the order.
+func (o Order) canRefund(m *Money) bool {
+	return m == nil || m.Currency == o.Amount.Currency && m.Minor > 0
 }
 
 // wouldBePaid reports whether the claim turns an order that does not count as paid

@@ -68,6 +68,7 @@ func (s *script) evidence(now order.Time) order.Evidence {
 		Amount:   pick(s, &right, &right, &right, nil, &order.Money{Minor: 1, Currency: "CNY"}, &order.Money{Minor: 8800, Currency: "JPY"}),
 		Merchant: pick(s, merchant, merchant, merchant, "", "mch-2"), ChannelTxn: pick(s, "txn-1", "txn-1", "", "txn-2"),
 		Reason: pick(s, "", "declined"), Refund: s.refund(now), OccurredAt: s.time(now),
+		RefundedSum: pick(s, nil, nil, &order.Money{Minor: pick[int64](s, 100, 4400, 8800, 8801, 0, math.MinInt64), Currency: "CNY"}, &order.Money{Minor: 100, Currency: "USD"}),
 	}
 }
 

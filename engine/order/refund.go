@@ -13,6 +13,9 @@ func (c *Change) bookRefund(ev Evidence, now Time, d Detail) {
 	if known && sameRefund(c.Order.Refunds[at], booked) {
 		return
 	}
+	if booked.Minor < 1 && ev.RefundedSum != nil {
+		return // overtaken: a later sum, with this refund in it, is booked under a later one
+	}
 	if booked.Minor < 1 || booked.Minor > c.Order.Amount.Minor || (known && c.Order.Refunds[at].differs(booked)) {
 		c.openCase(CaseConflict, now, d)
 		return
@@ -125,6 +128,9 @@ func (o Order) refundOf(ev Evidence, now Time) Refund {
 		r.Minor = ev.Refund.Amount.Minor
 	case known && o.Refunds[at].Minor != 0:
 		r.Minor = o.Refunds[at].Minor
+	case ev.RefundedSum != nil:
+		_, credited := o.refundSums()
+		r.Minor = ev.RefundedSum.Minor - credited
 	default:
 		accepted, _ := o.refundSums()
 		r.Minor = o.Amount.Minor - accepted

@@ -83,6 +83,60 @@ func TestRefundsAddUpInAnyOrderOfArrival(t *testing.T) {
 	}
 }
 
+func TestSumsOfRefundsTellEachPart(t *testing.T) {
+	t.Parallel()
+	type told struct {
+		id     string
+		sum    int64
+		booked int64 // in all
+		want   order.Payment
+		cases  []order.CaseKind
+	}
+	const paid = order.Succeeded
+	for name, story := range map[string][]told{
+		"one after the other":      {{"R1", 2000, 2000, paid, nil}, {"R2", 5000, 5000, paid, nil}, {"R3", 8800, 8800, order.Refunded, nil}},
+		"all at once":              {{"R1", 8800, 8800, order.Refunded, nil}},
+		"an older sum comes later": {{"R2", 5000, 5000, paid, nil}, {"R1", 2000, 5000, paid, nil}, {"R3", 8800, 8800, order.Refunded, nil}},
+		"an older sum comes again": {{"R1", 2000, 2000, paid, nil}, {"R2", 5000, 5000, paid, nil}, {"R1", 2000, 5000, paid, nil}},
+		"more than was paid":       {{"R1", 8801, 0, paid, []order.CaseKind{order.CaseConflict}}},
+		"no sum":                   {{"R1", 0, 0, paid, []order.CaseKind{order.CaseAmountMismatch}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := inState(t, claimed(t), order.FromQuery, order.Succeeded)
+			for i, step := range story {
+				ev := refundEvidence(credited, step.id, 1)
+				ev.Refund.Amount, ev.RefundedSum = nil, &order.Money{Minor: step.sum, Currency: "CNY"}
+				snapshot := deepCopy(o)
+				c := o.Apply(ev, after(time.Duration(i+1)*time.Minute))
+				checkChange(t, snapshot, c)
+				o = c.Order
+				booked := int64(0)
+				for _, r := range o.Refunds {
+					booked += r.Minor
+				}
+				if o.Payment != step.want || booked != step.booked || !slices.Equal(openKinds(o), step.cases) {
+					t.Fatalf("step %d: %s with %d booked and cases %v, want %s with %d and %v",
+						i+1, o.Payment, booked, openKinds(o), step.want, step.booked, step.cases)
+				}
+				if again := o.Apply(ev, after(time.Hour)); again.Changed() {
+					t.Fatalf("step %d repeated told %v", i+1, eventTypes(again))
+				}
+			}
+		})
+	}
+}
+
+func TestSumInAnotherCurrencyIsAMismatch(t *testing.T) {
+	t.Parallel()
+	o := inState(t, claimed(t), order.FromQuery, order.Succeeded)
+	ev := refundEvidence(credited, "R1", 1)
+	ev.Refund.Amount, ev.RefundedSum = nil, &order.Money{Minor: 100, Currency: "USD"}
+	if c := o.Apply(ev, after(time.Minute)); !slices.Equal(openKinds(c.Order), []order.CaseKind{order.CaseAmountMismatch}) || len(c.Order.Refunds) != 0 {
+		t.Fatalf("cases %v, refunds %v", openKinds(c.Order), c.Order.Refunds)
+	}
+}
+
 func TestARefundKeepsTheTimesOfTheChannel(t *testing.T) {
 	t.Parallel()
 	o := inState(t, claimed(t, noDeliver), order.FromQuery, order.Succeeded)
