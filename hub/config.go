@@ -66,11 +66,11 @@ type Config struct {
 // Limits protect the node from its clients. Zero means the default; a negative
 // number means no limit, except for MaxTopics and FrameRate.
 type Limits struct {
-	// MaxConnections bounds the WebSockets of this node. Default 50,000,
-	// which at 8 KB each is 400 MB.
+	// MaxConnections bounds the WebSockets and event streams of this node.
+	// Default 50,000, which at 8 KB each is 400 MB.
 	MaxConnections int
-	// MaxPerIP bounds the WebSockets of one address (of one /64 for IPv6).
-	// Default 500: mobile carriers put many payers behind one address.
+	// MaxPerIP bounds the connections and long polls of one address (of one
+	// /64 for IPv6). Default 500: mobile carriers put many payers behind one.
 	MaxPerIP int
 	// MaxWaits bounds the long polls in progress. Default 10,000.
 	MaxWaits int

@@ -58,25 +58,41 @@ func (d *door) leave(from netip.Prefix) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.total--
+	d.forget(from)
+}
+
+// forget takes one away from an address. The door is locked.
+func (d *door) forget(from netip.Prefix) {
 	if d.perIP[from]--; d.perIP[from] == 0 {
 		delete(d.perIP, from)
 	}
 }
 
-func (d *door) enterWait() bool {
+// enterWait lets a long poll in, or returns the refusal for it. Only those that
+// come from an address count against its limit, together with its connections.
+func (d *door) enterWait(from netip.Prefix, counted bool) *RefusalError {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if over(d.waits, d.limits.MaxWaits) {
-		return false
+		return errFull
+	}
+	if counted {
+		if over(d.perIP[from], d.limits.MaxPerIP) {
+			return errAddress
+		}
+		d.perIP[from]++
 	}
 	d.waits++
-	return true
+	return nil
 }
 
-func (d *door) leaveWait() {
+func (d *door) leaveWait(from netip.Prefix, counted bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.waits--
+	if counted {
+		d.forget(from)
+	}
 }
 
 func (d *door) connections() int {

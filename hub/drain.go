@@ -22,7 +22,7 @@ func (h *Hub) Drain(ctx context.Context, spread time.Duration) {
 	var plan []departure
 	h.wheel.each(func(s *session) {
 		after := rand.N(max(spread, 1))
-		s.note(reconnectFrame(after))
+		s.note(s.wire.reconnect(after))
 		plan = append(plan, departure{s, after})
 	})
 	slices.SortFunc(plan, func(a, b departure) int { return cmp.Compare(a.after, b.after) })

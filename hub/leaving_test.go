@@ -110,7 +110,7 @@ func TestWaitReturnsAtOnceWhatIsNewer(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
 	n.truth.set("order:A", 5)
-	m, err := n.Wait(context.Background(), "order:A", 4)
+	m, err := n.Wait(context.Background(), hub.Visit{Topic: "order:A", After: 4})
 	if err != nil || m.Seq != 5 || string(m.Data) != `{"n":5}` {
 		t.Errorf("got %+v, %v", m, err)
 	}
@@ -125,7 +125,7 @@ func TestWaitReturnsTheStateThatIsPublishedMeanwhile(t *testing.T) {
 		n.Publish(state("order:A", 8))
 		n.Publish(state("order:A", 7))
 	})
-	m, err := n.Wait(context.Background(), "order:A", 5)
+	m, err := n.Wait(context.Background(), hub.Visit{Topic: "order:A", After: 5})
 	if err != nil || m.Seq != 8 || m.Event != "status.changed" {
 		t.Errorf("got %+v, %v", m, err)
 	}
@@ -139,30 +139,30 @@ func TestWaitEndsForItsReasons(t *testing.T) {
 	n := setup(t, func(c *hub.Config, _ *hub.Deps) { c.Limits.MaxWaits = 1 })
 	n.truth.set("order:A", 5)
 
-	if _, err := n.Wait(context.Background(), "order:X", 0); !errors.Is(err, hub.ErrNoTopic) {
+	if _, err := n.Wait(context.Background(), hub.Visit{Topic: "order:X", After: 0}); !errors.Is(err, hub.ErrNoTopic) {
 		t.Errorf("unknown topic: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.truth.holdWith(func(hub.Message) { cancel() })
-	if _, err := n.Wait(ctx, "order:A", 5); !errors.Is(err, context.Canceled) {
+	if _, err := n.Wait(ctx, hub.Visit{Topic: "order:A", After: 5}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	n.truth.holdWith(nil)
 
 	waiting := make(chan error, 1)
 	go func() {
-		_, err := n.Wait(context.Background(), "order:A", 5)
+		_, err := n.Wait(context.Background(), hub.Visit{Topic: "order:A", After: 5})
 		waiting <- err
 	}()
 	eventually(t, "the wait began", func() bool { return n.Stats().Topics == 1 })
-	if _, err := n.Wait(context.Background(), "order:A", 5); !errors.Is(err, hub.ErrBusy) {
+	if _, err := n.Wait(context.Background(), hub.Visit{Topic: "order:A", After: 5}); refusalCode(err) != "connections" {
 		t.Errorf("beyond the limit: %v", err)
 	}
 	n.Drain(context.Background(), 0)
 	if err := <-waiting; !errors.Is(err, hub.ErrDraining) {
 		t.Errorf("drained: %v", err)
 	}
-	if _, err := n.Wait(context.Background(), "order:A", 0); !errors.Is(err, hub.ErrDraining) {
+	if _, err := n.Wait(context.Background(), hub.Visit{Topic: "order:A", After: 0}); !errors.Is(err, hub.ErrDraining) {
 		t.Errorf("after the drain: %v", err)
 	}
 }

@@ -17,8 +17,6 @@ var (
 	// ErrDraining says that the hub takes no more watchers because this node
 	// is going away: the caller should be sent to another one.
 	ErrDraining = errors.New("hub: draining")
-	// ErrBusy says that a limit of the node is reached; later it may be better.
-	ErrBusy = errors.New("hub: busy")
 )
 
 // Message is one state of one topic, as published and as read from the truth.
@@ -45,12 +43,15 @@ type Source interface {
 	Seqs(ctx context.Context, topics []string) (map[string]int64, error)
 }
 
-// Authorizer decides whether the bearer of a token may watch a topic. It
-// returns nil, ErrForbidden or ErrTokenExpired. Tokens come straight from the
-// network: of any content, at most as long as a frame.
+// Authorizer decides whether the bearer of a token may watch a topic, and as
+// whom. Its error is nil, ErrForbidden or ErrTokenExpired. Tokens come straight
+// from the network: of any content, at most as long as a frame.
 type Authorizer interface {
-	Authorize(ctx context.Context, topic, token string) error
+	Authorize(ctx context.Context, topic, token string) (Audience, error)
 }
+
+// Audience names a kind of watchers. The hub counts by it and knows no meaning.
+type Audience string
 
 // Observer hears what clients report about their users. Its methods are called
 // from the goroutine that reads the connection, after validation and rate

@@ -38,8 +38,8 @@ func (o *outbox) unchain() *subscription {
 	return sub
 }
 
-// take appends frames to b, about a batch, and returns how many.
-func (o *outbox) take(b []byte, now time.Time) ([]byte, int) {
+// take appends frames to b as the wire has them, about a batch, and returns how many.
+func (o *outbox) take(b []byte, w wire, now time.Time) ([]byte, int) {
 	n := len(o.notes)
 	for _, note := range o.notes {
 		b = append(b, note...)
@@ -50,7 +50,7 @@ func (o *outbox) take(b []byte, now time.Time) ([]byte, int) {
 			return b, n
 		}
 		if sub := o.unchain(); sub.slot != nil {
-			b = append(b, sub.slot.frame(sub.kind, now)...)
+			b = w.state(b, sub.slot, sub.kind, now)
 			sub.slot = nil
 			n++
 		}
@@ -117,7 +117,7 @@ func (s *session) flush() {
 func (s *session) takeBatch(b []byte) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b, n := s.out.take(b, time.Now())
+	b, n := s.out.take(b, s.wire, time.Now())
 	s.hub.count.out.Add(uint64(n))
 	if n > 0 {
 		timeout := s.hub.cfg.WriteTimeout
@@ -128,8 +128,8 @@ func (s *session) takeBatch(b []byte) []byte {
 		return b
 	}
 	s.flushing = false
-	if s.closing != 0 { // the close frame is out: the reader need not wait long
-		s.readWithin(closeTimeout)
+	if s.closing != 0 { // the last word is out: the reader need not wait long
+		s.readWithin(s.wire.answers())
 	}
 	return nil
 }

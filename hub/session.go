@@ -14,15 +14,17 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// session is one WebSocket. One goroutine reads it for its whole life; another
+// session is one WebSocket, or one event stream (see sse.go), which is the same
+// but for its wire. One goroutine reads it for its whole life; another
 // writes only while something waits to be written. Gorilla does the handshake
 // and the reading; what is written are whole frames encoded by this package,
 // many of them in one call, so that watchers share encodings and an idle
 // connection holds no write buffer.
 type session struct {
 	hub  *Hub
-	conn *websocket.Conn
-	raw  net.Conn // of conn; every Write is whole frames
+	wire wire
+	conn *websocket.Conn // nil for an event stream
+	raw  net.Conn        // of conn; every Write is whole frames
 	from netip.Prefix
 
 	// heard is when the client last sent anything, in Unix milliseconds.
@@ -47,7 +49,7 @@ type session struct {
 }
 
 func newSession(h *Hub, conn *websocket.Conn, from netip.Prefix) *session {
-	s := &session{hub: h, conn: conn, raw: conn.NetConn(), from: from}
+	s := &session{hub: h, wire: socketWire{}, conn: conn, raw: conn.NetConn(), from: from}
 	s.bucket = newBucket(h.cfg.Limits)
 	s.heard.Store(time.Now().UnixMilli())
 	conn.SetReadLimit(MaxFrame)
@@ -65,9 +67,7 @@ func (s *session) shut(code CloseCode) {
 		return
 	}
 	s.closing = code
-	if !answeredByGorilla(code) {
-		s.out.final = closeFrame(code)
-	}
+	s.out.final = s.wire.farewell(code)
 	s.writeWithin(closeTimeout)
 	s.startFlush()
 }

@@ -95,14 +95,16 @@ func state(topic string, seq int64) hub.Message {
 // tokens accepts "good" for every topic and no token for announcements.
 type tokens struct{}
 
-func (tokens) Authorize(_ context.Context, topic, token string) error {
+func (tokens) Authorize(_ context.Context, topic, token string) (hub.Audience, error) {
 	switch {
 	case topic == "announcements" || token == "good":
-		return nil
+		return "payer", nil
+	case token == "staff":
+		return "agent", nil
 	case token == "old":
-		return hub.ErrTokenExpired
+		return "", hub.ErrTokenExpired
 	}
-	return hub.ErrForbidden
+	return "", hub.ErrForbidden
 }
 
 // node is a hub that serves a test over real sockets.
@@ -139,6 +141,10 @@ func setup(tb testing.TB, settings ...setting) *node {
 
 func (n *node) serve(tb testing.TB) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/stream" {
+			_ = n.Stream(w, visitOf(r))
+			return
+		}
 		_ = n.Upgrade(w, r) // a refusal is answered already
 	}))
 	tb.Cleanup(server.Close)

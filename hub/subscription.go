@@ -82,25 +82,31 @@ func (s *session) subscribe(f *clientFrame) ErrorCode {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
-	if err := s.hub.auth.Authorize(ctx, f.Topic, f.Token); err != nil {
+	audience, err := s.hub.auth.Authorize(ctx, f.Topic, f.Token)
+	if err != nil {
 		return s.refusal(err, "hub: authorizer failed")
 	}
-	sub, fresh := s.reserve(f.Topic)
+	return s.follow(ctx, f.Topic, audience, f.After)
+}
+
+// follow is subscribe for who is authorized.
+func (s *session) follow(ctx context.Context, topic string, audience Audience, after int64) ErrorCode {
+	sub, fresh := s.reserve(topic, audience)
 	if sub == nil {
 		return ErrorTooManyTopics
 	}
 	if fresh {
 		s.hub.count.subscriptions.Add(1)
-		s.hub.topics.join(f.Topic, &sub.watch)
+		s.hub.topics.join(topic, &sub.watch)
 	}
-	m, err := s.hub.source.Snapshot(ctx, f.Topic)
+	m, err := s.hub.source.Snapshot(ctx, topic)
 	if err != nil {
 		s.abandon(sub, fresh)
 		return s.refusal(err, "hub: source failed")
 	}
 	sub.topic.read(m.Seq)
 	m.Event = ""
-	return s.complete(sub, &state{Message: m}, f.After)
+	return s.complete(sub, &state{Message: m}, after)
 }
 
 // refusal translates the error of a port. What it does not know is a fault of
@@ -120,7 +126,7 @@ func (s *session) refusal(err error, message string) ErrorCode {
 
 // reserve finds or makes the subscription, in the state of joining. It returns
 // nil if the connection has as many as it may.
-func (s *session) reserve(topic string) (sub *subscription, fresh bool) {
+func (s *session) reserve(topic string, audience Audience) (sub *subscription, fresh bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sub = s.find(topic); sub != nil {
@@ -131,7 +137,7 @@ func (s *session) reserve(topic string) (sub *subscription, fresh bool) {
 		return nil, false
 	}
 	sub = &subscription{name: topic, session: s, joining: true}
-	sub.sink = sub
+	sub.sink, sub.audience = sub, audience
 	s.subs = append(s.subs, sub)
 	return sub, true
 }

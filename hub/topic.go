@@ -45,6 +45,8 @@ type watch struct {
 	topic *topic
 	at    int // index in topic.watchers; guarded by topic.mu
 	sink  sink
+	// audience is who watches; it does not change.
+	audience Audience
 }
 
 // sink takes the states of a topic, with the topic locked: it must be quick and

@@ -1,6 +1,9 @@
 package hub
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // waiter is the watcher behind one long poll. Its channel holds the newest
 // state beyond the one that the caller has.
@@ -25,32 +28,34 @@ func (w *waiter) offer(s *state) {
 	w.found <- s
 }
 
-// Wait returns the newest state of the topic as soon as its seq is beyond
-// after. It registers first and then reads the Source, so that no state falls
-// in between. Besides the errors of the Source and of ctx it returns
-// ErrDraining when the hub ends the wait or takes no more. The caller has
-// authorized the reader.
-func (h *Hub) Wait(ctx context.Context, topic string, after int64) (Message, error) {
+// Wait returns the newest state of the topic as soon as it is not the one that
+// the visitor has: at once if it is newer, or older than a seq that never was
+// here. It registers first and then reads the Source, so that no state falls in
+// between. Besides the errors of the Source and of ctx it returns a
+// [*RefusalError] when a limit is reached, and ErrDraining when the hub ends the
+// wait or takes no more.
+func (h *Hub) Wait(ctx context.Context, v Visit) (Message, error) {
 	if !h.admit() {
 		return Message{}, ErrDraining
 	}
 	defer h.sessions.Done()
-	if !h.door.enterWait() {
-		return Message{}, ErrBusy
+	from := addressOf(v.Remote)
+	if refusal := h.door.enterWait(from, v.Remote != ""); refusal != nil {
+		return Message{}, refusal
 	}
-	defer h.door.leaveWait()
+	defer h.door.leaveWait(from, v.Remote != "")
 
-	wt := &waiter{after: after, found: make(chan *state, 1)}
-	w := &watch{sink: wt}
-	h.topics.join(topic, w)
+	wt := &waiter{after: v.After, found: make(chan *state, 1)}
+	w := &watch{sink: wt, audience: v.Audience}
+	h.topics.join(v.Topic, w)
 	defer h.topics.leave(w)
 
-	m, err := h.source.Snapshot(ctx, topic)
+	m, err := h.source.Snapshot(ctx, v.Topic)
 	if err != nil {
 		return Message{}, err
 	}
 	w.topic.read(m.Seq)
-	if m.Seq > after {
+	if m.Seq != v.After {
 		m.Event = ""
 		return m, nil
 	}
@@ -62,4 +67,18 @@ func (h *Hub) Wait(ctx context.Context, topic string, after int64) (Message, err
 	case <-h.quit:
 		return Message{}, ErrDraining
 	}
+}
+
+// Frame encodes a state for a visitor as the live connections do: as "current" if
+// it is what the visitor has, else as an update or, without an event, a snapshot.
+func Frame(m Message, after int64, now time.Time) []byte {
+	st := &state{Message: m}
+	kind := kindUpdate
+	switch {
+	case m.Seq == after:
+		kind = kindCurrent
+	case m.Event == "":
+		kind = kindSnapshot
+	}
+	return st.appendJSON(make([]byte, 0, st.size()), kind, now)
 }

@@ -65,7 +65,7 @@ func (w *wheel) each(f func(*session)) {
 }
 
 // heartbeat visits every session once in PingEvery: it pings the living and
-// closes those that were silent for two and a half periods.
+// closes those that were silent for too long.
 func (h *Hub) heartbeat(ctx context.Context) {
 	tick := time.NewTicker(h.cfg.PingEvery / wheelSlots)
 	defer tick.Stop()
@@ -74,18 +74,17 @@ func (h *Hub) heartbeat(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			dead := now.Add(-h.cfg.PingEvery * 5 / 2).UnixMilli()
 			for _, s := range h.wheel.slot(i) {
-				s.beat(dead)
+				s.beat(now)
 			}
 		}
 	}
 }
 
-func (s *session) beat(dead int64) {
-	if s.heard.Load() < dead {
+func (s *session) beat(now time.Time) {
+	if s.heard.Load() < now.Add(-s.wire.silence(s.hub.cfg.PingEvery)).UnixMilli() {
 		s.shut(CloseDead)
 		return
 	}
-	s.note(controlFrame(opPing, nil))
+	s.note(s.wire.ping())
 }

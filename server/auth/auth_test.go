@@ -193,8 +193,9 @@ func TestTopicsOpenToTheirTokens(t *testing.T) {
 		{"cases:A1", view, hub.ErrForbidden},
 		{"", view, hub.ErrForbidden},
 	} {
-		if err := NewTopics(ts).Authorize(context.Background(), c.topic, c.token); !errors.Is(err, c.want) {
-			t.Errorf("%q: %v, want %v", c.topic, err, c.want)
+		audience, err := NewTopics(ts).Authorize(context.Background(), c.topic, c.token)
+		if !errors.Is(err, c.want) || (err == nil) != (audience != "") {
+			t.Errorf("%q: %q, %v, want %v", c.topic, audience, err, c.want)
 		}
 	}
 }

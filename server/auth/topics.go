@@ -17,6 +17,14 @@ const (
 	TopicAnnouncements = "announcements"
 )
 
+// The audiences by which watchers are counted.
+const (
+	AudiencePayer   hub.Audience = "payer"   // with a view or inbox token
+	AudienceBackend hub.Audience = "backend" // with an api key
+	AudienceAgent   hub.Audience = "agent"   // staff
+	AudiencePublic  hub.Audience = "public"  // of announcements, by nobody's leave
+)
+
 // OrderTopic returns the topic of an order.
 func OrderTopic(orderNo string) string { return TopicOrder + ":" + orderNo }
 
@@ -35,20 +43,20 @@ var topicKinds = map[string]Kind{TopicOrder: KindView, TopicInbox: KindInbox}
 
 // Authorize implements hub.Authorizer. Announcements are for everyone; a topic of no
 // known kind is forbidden like one with a foreign token.
-func (t *Topics) Authorize(_ context.Context, topic, token string) error {
+func (t *Topics) Authorize(_ context.Context, topic, token string) (hub.Audience, error) {
 	if topic == TopicAnnouncements {
-		return nil
+		return AudiencePublic, nil
 	}
 	name, subject, _ := strings.Cut(topic, ":")
 	kind, ok := topicKinds[name]
 	if !ok {
-		return hub.ErrForbidden
+		return "", hub.ErrForbidden
 	}
 	switch err := t.tokens.Verify(kind, subject, token, time.Now()); {
 	case err == nil:
-		return nil
+		return AudiencePayer, nil
 	case errors.Is(err, ErrTokenExpired):
-		return hub.ErrTokenExpired
+		return "", hub.ErrTokenExpired
 	}
-	return hub.ErrForbidden
+	return "", hub.ErrForbidden
 }

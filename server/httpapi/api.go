@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"net/netip"
 	"slices"
 	"time"
@@ -56,8 +57,10 @@ type Engine interface {
 
 // Hub is what the API asks of the hub.
 type Hub interface {
-	// Wait returns once the topic's seq is beyond after.
-	Wait(ctx context.Context, topic string, after int64) (hub.Message, error)
+	// Wait returns once the topic's state is not the one that the visitor has.
+	Wait(ctx context.Context, v hub.Visit) (hub.Message, error)
+	// Stream takes the connection over and serves the topic's frames as events.
+	Stream(w http.ResponseWriter, v hub.Visit) error
 	Stats() hub.Stats
 }
 
@@ -160,7 +163,7 @@ func New(cfg Config, deps Deps) (*fiber.App, error) {
 	app.Use(a.identify, a.log, a.recover, a.secure, a.cors)
 	for _, r := range a.routes() {
 		app.Add(r.method, r.path, r.handlers...)
-		if r.method == fiber.MethodGet && r.path != livePath {
+		if r.method == fiber.MethodGet && r.path != livePath && r.path != streamPath {
 			app.Add(fiber.MethodHead, r.path, r.handlers...)
 		}
 	}

@@ -67,7 +67,12 @@ func (a *api) caller(c *fiber.Ctx) (caller, error) {
 	if name, ok := a.deps.Keys.Name(credential); ok {
 		return caller{backend: name, orderNo: orderNo}, nil
 	}
-	subject, err := a.deps.Tokens.Subject(auth.KindView, credential, time.Now())
+	return a.bearerOf(c, orderNo, credential)
+}
+
+// bearerOf admits the view token of an order.
+func (a *api) bearerOf(c *fiber.Ctx, orderNo, token string) (caller, error) {
+	subject, err := a.deps.Tokens.Subject(auth.KindView, token, time.Now())
 	switch {
 	case errors.Is(err, auth.ErrForbidden):
 		return caller{}, a.limits.failed(c, errUnauthorized)

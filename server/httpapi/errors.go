@@ -35,7 +35,6 @@ var known = []struct {
 	{order.ErrResolution, http.StatusConflict, "resolution_not_allowed", "the case cannot be resolved in this way; see its resolutions"},
 	{engine.ErrNotPaused, http.StatusNotFound, "not_paused", "it is not paused"},
 	{engine.ErrBusy, http.StatusServiceUnavailable, "unavailable", "too busy at the moment, try again"},
-	{hub.ErrBusy, http.StatusServiceUnavailable, "unavailable", "too busy at the moment, try again"},
 	{hub.ErrDraining, http.StatusServiceUnavailable, "unavailable", "this node is going away, try again"},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "unavailable", "it took too long, try again"},
 	{context.Canceled, http.StatusServiceUnavailable, "unavailable", "this node is going away, try again"},
@@ -51,6 +50,9 @@ func asProblem(err error) (*Problem, bool) {
 	}
 	if soon, ok := errors.AsType[*engine.TooSoonError](err); ok {
 		return problem(http.StatusTooManyRequests, "too_soon", "it was checked a moment ago").retry(soon.RetryAfter), true
+	}
+	if refusal, ok := errors.AsType[*hub.RefusalError](err); ok {
+		return problem(refusal.Status, refusal.Code, refusal.Detail).retry(refusal.RetryAfter), true
 	}
 	for _, k := range known {
 		if errors.Is(err, k.err) {

@@ -80,10 +80,7 @@ func upgradeRequest(c *fiber.Ctx) *http.Request {
 type rawConn interface{ UnsafeConn() net.Conn }
 
 func serveLive(h *hub.Hub, r *http.Request, conn net.Conn) {
-	if wrapper, ok := conn.(rawConn); ok {
-		conn = wrapper.UnsafeConn()
-	}
-	w := &hijackWriter{conn: conn, header: make(http.Header)}
+	w := newHijackWriter(conn, make(http.Header))
 	if err := h.Upgrade(w, r); err != nil {
 		w.finish()
 	}
@@ -103,6 +100,13 @@ var (
 	_ http.ResponseWriter = (*hijackWriter)(nil)
 	_ http.Hijacker       = (*hijackWriter)(nil)
 )
+
+func newHijackWriter(conn net.Conn, header http.Header) *hijackWriter {
+	if wrapper, ok := conn.(rawConn); ok {
+		conn = wrapper.UnsafeConn()
+	}
+	return &hijackWriter{conn: conn, header: header}
+}
 
 func (w *hijackWriter) Header() http.Header         { return w.header }
 func (w *hijackWriter) WriteHeader(status int)      { w.status = status }

@@ -2,17 +2,18 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"anxin/engine/order"
 	"anxin/hub"
-	"anxin/server/auth"
 )
 
 const (
@@ -26,18 +27,22 @@ const (
 
 // poll is what the query of a long poll asks for.
 type poll struct {
-	after int64 // -1 = answer at once
+	visit hub.Visit
 	wait  time.Duration
 }
 
+// frameType is the media type of one live frame as an answer.
+const frameType = "application/vnd.anxin.frame+json"
+
 // show answers GET /v1/orders/{order_no}: to its backend everything, to a view token
-// the Progress. With `after` it answers 204 while nothing is newer, `wait` long.
+// the Progress, or the frame of the live connections that carries it. With `after` it
+// holds the request `wait` long while that is the state.
 func (a *api) show(c *fiber.Ctx) error {
 	who, err := a.caller(c)
 	if err != nil {
 		return err
 	}
-	p, err := pollOf(c)
+	p, err := a.pollOf(c, who)
 	if err != nil {
 		return err
 	}
@@ -47,40 +52,68 @@ func (a *api) show(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if o.Seq <= p.after && p.wait > 0 {
-		if o, err = a.await(who, o, p); err != nil {
+	m := hub.Message{Topic: p.visit.Topic, Seq: o.Seq}
+	if o.Seq == p.visit.After && p.wait > 0 {
+		if m, err = a.await(p, m); err != nil {
 			return err
 		}
 	}
-	if o.Seq <= p.after {
+	if who.backend == "" {
+		return a.sendState(c, p, m, o)
+	}
+	if m.Seq == p.visit.After {
 		return c.SendStatus(fiber.StatusNoContent)
 	}
-	return a.sendOrder(c, who, o)
+	return a.sendOrder(c, who, m, o)
 }
 
 // await holds the request until the order has changed, the time is over or the node
-// goes away; it returns the order as it is then.
-func (a *api) await(who caller, o order.Order, p poll) (order.Order, error) {
+// goes away; it returns the state as it is then.
+func (a *api) await(p poll, known hub.Message) (hub.Message, error) {
 	waiting, cancel := context.WithTimeout(context.Background(), p.wait)
 	defer cancel()
-	_, err := a.deps.Hub.Wait(waiting, auth.OrderTopic(who.orderNo), p.after)
+	m, err := a.deps.Hub.Wait(waiting, p.visit)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, hub.ErrDraining):
-		return o, nil // the client asks again, and meets another node
+		return known, nil // the client asks again, and meets another node
 	case err != nil:
-		return order.Order{}, fmt.Errorf("wait for order: %w", err)
+		return hub.Message{}, fmt.Errorf("wait for order: %w", err)
 	}
-	ctx, cancel := work()
-	defer cancel()
-	return a.orderOf(ctx, who)
+	return m, nil
 }
 
-func (a *api) sendOrder(c *fiber.Ctx, who caller, o order.Order) error {
-	if who.backend == "" {
-		return sendJSON(c, fiber.StatusOK, a.progress(o))
+// sendState answers a payer. o is the order as it was read before the wait.
+func (a *api) sendState(c *fiber.Ctx, p poll, m hub.Message, o order.Order) error {
+	c.Vary(fiber.HeaderAccept)
+	framed := strings.Contains(c.Get(fiber.HeaderAccept), frameType)
+	if m.Seq == p.visit.After && !framed {
+		return c.SendStatus(fiber.StatusNoContent)
 	}
+	if m.Data == nil {
+		var err error
+		if m.Data, err = json.Marshal(a.progress(o)); err != nil {
+			return fmt.Errorf("encode progress: %w", err)
+		}
+	}
+	c.Set(fiber.HeaderCacheControl, noStore)
+	if framed {
+		c.Set(fiber.HeaderContentType, frameType)
+		return c.Send(hub.Frame(m, p.visit.After, time.Now()))
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return c.Send(m.Data)
+}
+
+// sendOrder answers a backend with the order as of m, which may be newer than o.
+func (a *api) sendOrder(c *fiber.Ctx, who caller, m hub.Message, o order.Order) error {
 	ctx, cancel := work()
 	defer cancel()
+	if m.Seq != o.Seq {
+		var err error
+		if o, err = a.orderOf(ctx, who); err != nil {
+			return err
+		}
+	}
 	view := viewOf(o)
 	var err error
 	if view.Timeline, err = a.timeline(ctx, o, maxTimeline); err != nil {
@@ -102,15 +135,12 @@ func (a *api) timeline(ctx context.Context, o order.Order, limit int) ([]order.E
 	return events, nil
 }
 
-func pollOf(c *fiber.Ctx) (poll, error) {
-	p := poll{after: -1}
-	if after := c.Query("after"); after != "" {
-		n, err := strconv.ParseInt(after, 10, 64)
-		if err != nil || n < 0 {
-			return poll{}, badParameter("after", "must be a seq")
-		}
-		p.after = n
+func (a *api) pollOf(c *fiber.Ctx, who caller) (poll, error) {
+	visit, err := a.visit(c, who)
+	if err != nil {
+		return poll{}, err
 	}
+	p := poll{visit: visit}
 	if wait := c.Query("wait"); wait != "" {
 		d, err := time.ParseDuration(wait)
 		if err != nil || d < 0 || d > maxWait {
@@ -119,6 +149,14 @@ func pollOf(c *fiber.Ctx) (poll, error) {
 		p.wait = d
 	}
 	return p, nil
+}
+
+func seqOf(name, value string) (int64, error) {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || n < 0 {
+		return 0, badParameter(name, "must be a seq")
+	}
+	return n, nil
 }
 
 func badParameter(name, detail string) *Problem {

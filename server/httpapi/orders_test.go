@@ -138,9 +138,9 @@ type noticedHub struct {
 	waiting chan struct{}
 }
 
-func (h noticedHub) Wait(ctx context.Context, topic string, after int64) (hub.Message, error) {
+func (h noticedHub) Wait(ctx context.Context, v hub.Visit) (hub.Message, error) {
 	h.waiting <- struct{}{}
-	return h.Hub.Wait(ctx, topic, after)
+	return h.Hub.Wait(ctx, v)
 }
 
 func TestCheckingTwiceInARowIsTooSoon(t *testing.T) {

@@ -18,6 +18,7 @@ func (a *api) routes() []route {
 		on("POST", "/v1/orders", a.register),
 		on("GET", "/v1/orders", a.list),
 		on("GET", "/v1/orders/:order_no", a.show),
+		on("GET", streamPath, a.stream),
 		on("POST", "/v1/orders/:order_no/updates", a.update),
 		on("POST", "/v1/orders/:order_no/tokens", a.issue),
 		on("POST", "/v1/orders/:order_no/claim", a.limits.act, a.claim),

@@ -73,9 +73,9 @@ func (a *api) judge(ctx, waiting context.Context, o order.Order) (order.Order, o
 		return o, v, fmt.Errorf("ask the channel: %w", err)
 	}
 	for v = o.Verdict(order.At(time.Now())); v.Advice == order.AdviceWait && o.Facts.QueryAt == before; v = o.Verdict(order.At(time.Now())) {
-		_, err := a.deps.Hub.Wait(waiting, auth.OrderTopic(o.OrderNo), o.Seq)
+		_, err := a.deps.Hub.Wait(waiting, hub.Visit{Topic: auth.OrderTopic(o.OrderNo), Audience: auth.AudienceBackend, After: o.Seq})
 		switch {
-		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, hub.ErrDraining), errors.Is(err, hub.ErrBusy):
+		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, hub.ErrDraining), isRefusal(err):
 			return o, v, nil // what is known now is the answer
 		case err != nil:
 			return o, v, fmt.Errorf("wait for the channel's answer: %w", err)

@@ -1,0 +1,27 @@
+package hub
+
+// Visit is one request to watch a topic over HTTP. The caller has authorized it.
+type Visit struct {
+	Topic    string
+	Audience Audience
+	// Remote is the address that the visit counts against; a visit without one
+	// (of the node itself) counts against the node's limits only.
+	Remote string
+	// After is the seq that the visitor has; -1 for none.
+	After int64
+}
+
+// Watchers counts who watches the topic on this node, by audience.
+func (h *Hub) Watchers(topic string) map[Audience]int {
+	counts := make(map[Audience]int)
+	t := h.topics.find(topic)
+	if t == nil {
+		return counts
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, w := range t.watchers {
+		counts[w.audience]++
+	}
+	return counts
+}
