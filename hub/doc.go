@@ -1,5 +1,5 @@
 // Package hub brings the newest state of a topic to everyone who watches it,
-// over WebSocket and long poll, on any number of nodes. It knows topics and
+// over WebSocket, server-sent events and long poll, on any number of nodes. It knows topics and
 // bytes; what they mean is the business of whoever builds it.
 //
 // # The way of a state

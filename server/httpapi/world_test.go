@@ -125,6 +125,12 @@ func setup(t *testing.T, change ...func(*httpapi.Config, *httpapi.Deps)) *world 
 // setupOver starts a node whose engine sees its store through a wrapper.
 func setupOver(t *testing.T, wrap func(engine.Store) engine.Store, change ...func(*httpapi.Config, *httpapi.Deps)) *world {
 	t.Helper()
+	return setupHub(t, hub.Config{Acts: []string{"support_opened"}}, wrap, change...)
+}
+
+// setupHub starts a node with a hub of other settings.
+func setupHub(t *testing.T, settings hub.Config, wrap func(engine.Store) engine.Store, change ...func(*httpapi.Config, *httpapi.Deps)) *world {
+	t.Helper()
 	w := &world{t: t, log: &lockedBuffer{}, file: filepath.Join(t.TempDir(), "anxin.db")}
 	log := logrus.New()
 	log.SetOutput(w.log)
@@ -136,7 +142,7 @@ func setupOver(t *testing.T, wrap func(engine.Store) engine.Store, change ...fun
 	w.tokens, err = auth.NewTokens(tokenSecret)
 	must(t, err)
 	live := &truth{store: w.store}
-	w.hub, err = hub.New(hub.Config{Acts: []string{"support_opened"}},
+	w.hub, err = hub.New(settings,
 		hub.Deps{Source: live, Authorizer: auth.NewTopics(w.tokens), Bus: membus.New().Join(), Log: log})
 	must(t, err)
 	live.hub = w.hub
@@ -271,6 +277,9 @@ func (w *world) send(method, path string, body any, headers ...header) answer {
 	resp, err := w.client.Do(req)
 	must(w.t, err)
 	defer resp.Body.Close()
+	if resp.Header.Get("Content-Type") == "text/event-stream" { // it does not end
+		return answer{resp.StatusCode, resp.Header, nil}
+	}
 	raw, err := io.ReadAll(resp.Body)
 	must(w.t, err)
 	return answer{resp.StatusCode, resp.Header, raw}
