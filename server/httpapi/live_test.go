@@ -37,7 +37,9 @@ func (s *liveTruth) Seqs(context.Context, []string) (map[string]int64, error) {
 	return map[string]int64{}, nil
 }
 
-func (*liveTruth) Authorize(context.Context, string, string) (hub.Audience, error) { return "payer", nil }
+func (*liveTruth) Authorize(context.Context, string, string) (hub.Audience, error) {
+	return "payer", nil
+}
 
 func liveState(topic string, seq int64) hub.Message {
 	const size = 250 // about what a real state has
