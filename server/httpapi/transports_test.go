@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,10 +144,8 @@ var refusals = map[string][]string{
 
 func meaning(code string) string {
 	for name, codes := range refusals {
-		for _, c := range codes {
-			if c == code {
-				return name
-			}
+		if slices.Contains(codes, code) {
+			return name
 		}
 	}
 	return code
