@@ -56,7 +56,10 @@ type Channel struct {
 	clock    func() time.Time
 }
 
-var _ channel.Channel = (*Channel)(nil)
+var (
+	_ channel.Channel   = (*Channel)(nil)
+	_ channel.Inspector = (*Channel)(nil)
+)
 
 // New checks the configuration and dials nothing. Without a Client or Clock it uses
 // http.DefaultClient's transport and time.Now.
@@ -95,6 +98,11 @@ func (c *Channel) Policy() channel.Policy {
 		Merchant: c.merchant, QueryTimeout: queryTimeout, Typical: typicalWait, Late: lateWait,
 		MaxBody: maxAnswer, Freshness: Window, NotifiesFailures: true,
 	}
+}
+
+// Inspect finds nothing wrong: New took the secret, and it never expires.
+func (c *Channel) Inspect(time.Time) []channel.Finding {
+	return []channel.Finding{{Subject: "shared secret", Level: channel.LevelOK, Text: "set"}}
 }
 
 // Verify authenticates a callback and reads its one notification. A callback about
