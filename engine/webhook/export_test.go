@@ -5,11 +5,13 @@ import (
 	"crypto/x509"
 	"net"
 	"net/http"
+
+	"anxin/engine/internet"
 )
 
 // Resolve makes the sender look names up with r, guarded as ever.
 func (s *Sender) Resolve(r *net.Resolver) {
-	s.public = client(net.Dialer{Control: refusePrivate, Resolver: r})
+	s.public = client(net.Dialer{Control: internet.Only, Resolver: r})
 	s.private = client(net.Dialer{Resolver: r})
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"anxin/engine"
+	"anxin/engine/internet"
 )
 
 const (
@@ -54,7 +55,7 @@ func NewSender(endpoints map[string]Endpoint) (*Sender, error) {
 			return nil, fmt.Errorf("webhook of backend %q needs secrets to sign with: %w", name, ErrSecret)
 		}
 	}
-	return &Sender{endpoints: endpoints, public: client(net.Dialer{Control: refusePrivate}), private: client(net.Dialer{})}, nil
+	return &Sender{endpoints: endpoints, public: client(net.Dialer{Control: internet.Only}), private: client(net.Dialer{})}, nil
 }
 
 // Close ends idle connections.
@@ -103,7 +104,7 @@ func (s *Sender) Send(ctx context.Context, backend string, w engine.Webhook) (en
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return reply, nil
 	}
-	return reply, &engine.DeliveryError{Code: "http_" + strconv.Itoa(resp.StatusCode), RetryAfter: retryAfter(resp.Header.Get("Retry-After"), at)}
+	return reply, &engine.DeliveryError{Code: "http_" + strconv.Itoa(resp.StatusCode), RetryAfter: internet.RetryAfter(resp.Header.Get("Retry-After"), at)}
 }
 
 func (e Endpoint) request(ctx context.Context, w engine.Webhook, at time.Time) (*http.Request, error) {
@@ -122,7 +123,7 @@ func (e Endpoint) request(ctx context.Context, w engine.Webhook, at time.Time) (
 func failureCode(err error) string {
 	var timeout net.Error
 	switch {
-	case errors.Is(err, errPrivate):
+	case errors.Is(err, internet.ErrPrivate):
 		return "address_refused"
 	case failedTLS(err):
 		return "tls"
@@ -138,16 +139,4 @@ func failedTLS(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	return errors.As(err, &certificate) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch)
-}
-
-// retryAfter reads seconds or an HTTP date (RFC 9110, section 10.2.3); 0 when absent or
-// unreadable.
-func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil && seconds > 0 {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil && at.After(now) {
-		return at.Sub(now)
-	}
-	return 0
 }

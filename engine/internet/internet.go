@@ -1,4 +1,6 @@
-package webhook
+// Package internet holds what calls to servers of others have in common: the guard that keeps
+// them out of private networks, and the reading of what servers ask for.
+package internet
 
 import (
 	"errors"
@@ -7,7 +9,8 @@ import (
 	"syscall"
 )
 
-var errPrivate = errors.New("address is not public")
+// ErrPrivate is the cause of a call that was not made.
+var ErrPrivate = errors.New("address is not public")
 
 // publicIPv6 is all of IPv6 that is given out for the internet. What lies outside is
 // local, or carries an IPv4 address within (64:ff9b::/96, ::/96) that could be local.
@@ -30,12 +33,12 @@ var notPublic = []netip.Prefix{
 	netip.MustParsePrefix("3fff::/20"),
 }
 
-// refusePrivate runs on the address that is really dialled, after resolution, so a
-// name that changes its answer cannot slip through.
-func refusePrivate(_, address string, _ syscall.RawConn) error {
+// Only is a net.Dialer's Control. It runs on the address that is really dialled, after
+// resolution, so a name that changes its answer cannot slip through.
+func Only(_, address string, _ syscall.RawConn) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil || !public(ap.Addr().Unmap()) {
-		return errPrivate
+		return ErrPrivate
 	}
 	return nil
 }

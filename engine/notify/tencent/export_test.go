@@ -1,0 +1,4 @@
+package tencent
+
+// Sign is what the published example is held against.
+var Sign = sign
