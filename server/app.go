@@ -71,7 +71,7 @@ func build(ctx context.Context, cfg config.Config, log logrus.FieldLogger) (_ *a
 	if err != nil {
 		return nil, fmt.Errorf("token secrets: %w", err)
 	}
-	live := &stream{support: cfg.Brand.SupportURL, log: log}
+	live := &stream{support: support(cfg), log: log}
 	if err := a.buildHub(live, tokens); err != nil {
 		return nil, err
 	}
@@ -177,12 +177,18 @@ func (a *app) buildHTTP(tokens *auth.Tokens) error {
 	if err != nil {
 		return fmt.Errorf("operator keys: %w", err)
 	}
-	renderer, err := page.New(page.Options{PublicURL: a.cfg.PublicURL, Brand: a.cfg.Brand.Name, DelayedAfter: a.cfg.Stages.Delayed})
+	merchants := make(map[string]page.Brand, len(a.cfg.Brands))
+	for name, b := range a.cfg.Brands {
+		merchants[name] = b.Brand
+	}
+	renderer, err := page.New(page.Options{
+		PublicURL: a.cfg.PublicURL, Brand: a.cfg.Brand.Brand, Merchants: merchants, DelayedAfter: a.cfg.Stages.Delayed,
+	})
 	if err != nil {
 		return fmt.Errorf("payer page: %w", err)
 	}
 	a.http, err = httpapi.New(httpapi.Config{
-		PublicURL: a.cfg.PublicURL, Brand: a.cfg.Brand.Name, SupportURL: a.cfg.Brand.SupportURL, Sandbox: a.cfg.Sandbox.On,
+		PublicURL: a.cfg.PublicURL, Support: support(a.cfg), Sandbox: a.cfg.Sandbox.On,
 		CheckGap: a.cfg.CheckGap, ViewLife: a.cfg.Tokens.View, InboxLife: a.cfg.Tokens.Inbox,
 		Origins: a.cfg.Origins, TrustedProxies: a.cfg.TrustedProxies,
 	}, httpapi.Deps{
@@ -193,6 +199,15 @@ func (a *app) buildHTTP(tokens *auth.Tokens) error {
 		a.sandbox.Mount(a.http)
 	}
 	return err
+}
+
+// support is where payers of each merchant find a person.
+func support(cfg config.Config) httpapi.Support {
+	s := httpapi.Support{URL: cfg.Brand.SupportURL, Merchants: make(map[string]string, len(cfg.Brands))}
+	for name, b := range cfg.Brands {
+		s.Merchants[name] = b.SupportURL
+	}
+	return s
 }
 
 // run serves until ctx ends and then stops gracefully. It returns when everything that

@@ -24,7 +24,7 @@ const orderTopic = auth.TopicOrder + ":"
 type stream struct {
 	orders  orders
 	hub     publisher
-	support string // link for orders that name none
+	support httpapi.Support
 	log     logrus.FieldLogger
 }
 
@@ -51,7 +51,7 @@ func (s *stream) Committed(o order.Order, events []order.Event) {
 		}
 	}
 	if m.Event != "" {
-		data, err := json.Marshal(httpapi.Progress(o, s.support))
+		data, err := json.Marshal(s.support.Progress(o))
 		if err != nil {
 			s.log.WithError(err).WithField("order_no", o.OrderNo).Error("encode progress")
 			return // the sweep will find the new seq and try again
@@ -74,7 +74,7 @@ func (s *stream) Snapshot(ctx context.Context, topic string) (hub.Message, error
 	if err != nil {
 		return hub.Message{}, fmt.Errorf("read order: %w", err)
 	}
-	data, err := json.Marshal(httpapi.Progress(o, s.support))
+	data, err := json.Marshal(s.support.Progress(o))
 	if err != nil {
 		return hub.Message{}, fmt.Errorf("encode progress: %w", err)
 	}

@@ -20,8 +20,11 @@ type Progress struct {
 	DoNotPayAgain bool          `json:"do_not_pay_again"`
 	Result        *Result       `json:"result"`
 	Compensation  *Compensation `json:"compensation"`
-	Links         PublicLinks   `json:"links"`
-	UpdatedAt     Time          `json:"updated_at"`
+	// PaidTwice tells that another order was paid for the same purchase, and that people
+	// are looking at it.
+	PaidTwice bool        `json:"paid_twice"`
+	Links     PublicLinks `json:"links"`
+	UpdatedAt Time        `json:"updated_at"`
 }
 
 // Review tells that people are checking the order, and by when they answer.
@@ -129,7 +132,8 @@ func (o Order) Progress() Progress {
 		OrderNo: o.OrderNo, Seq: o.Seq, Status: o.Status(), Step: o.step(), Amount: o.Amount, Subject: o.Subject,
 		Locale: o.Payer.Locale, Stage: o.Stage, ClaimedAt: o.ClaimedAt, Attempt: o.Attempt, Attempting: o.Attempting,
 		NextAttemptAt: o.NextAttemptAt, DoNotPayAgain: o.doNotPayAgain(), Result: o.result(), UpdatedAt: o.UpdatedAt,
-		Links: PublicLinks{Detail: optional(o.Links.Detail), Support: optional(o.Links.Support)},
+		PaidTwice: o.hasOpenCase(CaseDuplicatePayment),
+		Links:     PublicLinks{Detail: optional(o.Links.Detail), Support: optional(o.Links.Support)},
 	}
 	if p.Status == StatusConfirming && o.Expected.LateBy != 0 {
 		expected := o.Expected

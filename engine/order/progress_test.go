@@ -57,6 +57,7 @@ func screens(t *testing.T) map[string]order.Order {
 		"succeeded_bare":          by(claimed(t, bare), order.ClaimsSucceeded),
 		"succeeded_late":          by(by(claimed(t, noDeliver), order.ClaimsClosed), order.ClaimsSucceeded),
 		"succeeded_conflict":      by(paid, order.ClaimsFailed),
+		"succeeded_twice":         paid.OpenCase(order.CaseDuplicatePayment, after(100*time.Second), order.Detail{Other: "A1002"}).Order,
 		"succeeded_part_refunded": by(paid, order.ClaimsRefunded, refundOf("R1", 800)),
 		"succeeded_refund_failed": by(by(paid, order.ClaimsRefunding, refundOf("R1", 8800)), order.ClaimsRefundFailed, refundOf("R1", 8800)),
 		"failed":                  by(claimed(t, noDeliver), order.ClaimsFailed, declined),

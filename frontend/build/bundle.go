@@ -62,10 +62,13 @@ func build(root string, e entry) ([]byte, error) {
 		MinifyWhitespace:  true,
 		MinifyIdentifiers: true,
 		MinifySyntax:      true,
-		TsconfigRaw:       "{}", // the type checker's settings must not change the bytes
+		// The type checker's settings must not change the bytes; class fields are plain assignments.
+		TsconfigRaw: `{"compilerOptions":{"useDefineForClassFields":false}}`,
 	}
 	if filepath.Ext(e.source) == ".css" {
 		options.Engines = cssEngines()
+	} else {
+		options.MangleProps = mangled()
 	}
 	result := api.Build(options)
 	if len(result.Errors) > 0 {

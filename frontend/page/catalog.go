@@ -1,7 +1,9 @@
 package page
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,9 +28,10 @@ func languages() []string { return []string{"en", "zh-CN"} }
 
 // catalog holds the checked texts of one language.
 type catalog struct {
-	tag    string
-	texts  map[string]string
-	months []string
+	tag     string
+	version string // tells the wording of one build from that of another
+	texts   map[string]string
+	months  []string
 }
 
 // vars are the values of a text's variables.
@@ -60,6 +63,9 @@ func (c *catalogs) match(lang string) *catalog {
 	return c.list[index]
 }
 
+// Languages are the tags of the page's languages.
+func Languages() []string { return languages() }
+
 func loadCatalogs() (*catalogs, error) {
 	all := &catalogs{}
 	var supported []language.Tag
@@ -78,6 +84,9 @@ func loadCatalogs() (*catalogs, error) {
 	all.matcher = language.NewMatcher(supported)
 	return all, nil
 }
+
+// versionBytes of a hash are enough to tell the few versions of a catalogue apart.
+const versionBytes = 6
 
 // monthsInYear is what the text "months" lists, separated by spaces.
 const monthsInYear = 12
@@ -103,7 +112,8 @@ func parseCatalog(tag string, raw []byte) (*catalog, error) {
 	if len(months) != monthsInYear {
 		return nil, fmt.Errorf("%w: %d months", ErrCatalogue, len(months))
 	}
-	return &catalog{tag: tag, texts: texts, months: months}, nil
+	sum := sha256.Sum256(raw)
+	return &catalog{tag: tag, version: hex.EncodeToString(sum[:versionBytes]), texts: texts, months: months}, nil
 }
 
 var variable = regexp.MustCompile(`\{([a-z]+)\}`)

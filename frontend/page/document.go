@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"reflect"
 	"time"
 
 	"anxin/engine/order"
@@ -16,17 +17,20 @@ type document struct {
 	Screen screen
 	Boot   boot
 
-	CSS            template.CSS
-	Script, Legacy string
-	Title, Brand   string
-	Refresh        int // seconds until a page without script reloads; 0 = never
+	CSS                template.CSS
+	Script, Legacy     string
+	Title, Brand, Logo string
+	Favicon            template.URL
+	Refresh            int // seconds until a page without script reloads; 0 = never
+	Embedded, Thanked  bool
+	Lookup             string // where orders are found; "" = nowhere
 
 	OrderNo, Subject, Amount string
 	Status                   order.Status
 	Step                     order.Step
 	Stage                    order.Stage
 	Seq                      int64
-	Path, Token              string
+	Path, Query, Token       string
 	Notice, Countdown, Zone  string
 	ArcOffset                string
 }
@@ -36,6 +40,10 @@ type boot struct {
 	Topic        string            `json:"topic"`
 	Token        string            `json:"token"`
 	Brand        string            `json:"brand"`
+	Lang         string            `json:"lang"`
+	Version      string            `json:"version"` // of the texts
+	Scope        string            `json:"scope"`
+	Announced    []Announcement    `json:"announced"`
 	Now          order.Time        `json:"now"`
 	Progress     order.Progress    `json:"progress"`
 	Moments      []Moment          `json:"moments"`
@@ -45,20 +53,32 @@ type boot struct {
 	Texts        map[string]string `json:"texts"`
 }
 
+// BootNames are the names in the JSON that the script starts from.
+func BootNames() []string {
+	var names []string
+	for _, t := range []reflect.Type{reflect.TypeFor[boot](), reflect.TypeFor[Moment](), reflect.TypeFor[moneyFormat](), reflect.TypeFor[rules](), reflect.TypeFor[Announcement]()} {
+		for field := range t.Fields() {
+			names = append(names, field.Tag.Get("json"))
+		}
+	}
+	return names
+}
+
 // refreshSeconds is how often a page without script looks again while it waits.
 const refreshSeconds = 10
 
 func (r *Renderer) document(v View) document {
 	p := v.Progress
 	s := r.situation(v)
+	worn := r.dress(v.Merchant)
 	doc := document{
-		catalog: s.catalog, Screen: s.screen(), Boot: r.boot(v, s), CSS: r.css,
-		Script: frontend.URL("page.js"), Legacy: frontend.URL("legacy.js"), Brand: r.brand(s.catalog, v.Brand),
+		catalog: s.catalog, Screen: s.screen(), Boot: r.boot(v, s), CSS: worn.css, Embedded: v.Embedded, Thanked: v.Thanked,
+		Script: frontend.URL("page.js"), Legacy: frontend.URL("legacy.js"), Brand: worn.called(s.catalog), Logo: worn.logo,
 		OrderNo: p.OrderNo, Subject: p.Subject, Amount: formatMoney(p.Amount),
 		Status: p.Status, Step: p.Step, Stage: p.Stage, Seq: p.Seq,
-		Path: "/pay/" + url.PathEscape(p.OrderNo), Token: v.Token, Zone: zoneName(s.now, s.zone),
+		Path: "/pay/" + url.PathEscape(p.OrderNo), Query: v.query(), Token: v.Token, Zone: zoneName(s.now, s.zone),
 	}
-	doc.Title = doc.Screen.Title
+	doc.Title, doc.Favicon = doc.Screen.Title, favicon(doc.Screen.Tone)
 	if s.waiting() {
 		doc.Refresh = refreshSeconds
 	}
@@ -75,8 +95,8 @@ func (r *Renderer) situation(v View) situation {
 	c := r.catalogs.match(lang)
 	return situation{
 		catalog: c, p: v.Progress, now: v.Now, zone: r.zone(c), moments: v.Moments,
-		checkAgainAt: order.At(v.CheckAgainAt),
-		rules:        rules{DelayedMs: r.options.DelayedAfter.Milliseconds(), RefundDays: r.options.RefundDays},
+		checkAgainAt: order.At(v.CheckAgainAt), scope: v.Scope, announced: v.Announcements,
+		rules: rules{DelayedMs: r.options.DelayedAfter.Milliseconds(), RefundDays: r.options.RefundDays},
 	}
 }
 
@@ -99,8 +119,13 @@ func (r *Renderer) boot(v View, s situation) boot {
 	if moments == nil {
 		moments = []Moment{}
 	}
+	announced := v.Announcements
+	if announced == nil {
+		announced = []Announcement{}
+	}
 	return boot{
-		Topic: "order:" + v.Progress.OrderNo, Token: v.Token, Brand: r.brand(s.catalog, v.Brand),
+		Topic: "order:" + v.Progress.OrderNo, Token: v.Token, Brand: r.dress(v.Merchant).called(s.catalog),
+		Lang: s.tag, Version: s.version, Scope: v.Scope, Announced: announced,
 		Now: order.At(v.Now), Progress: v.Progress, Moments: moments, CheckAgainAt: s.checkAgainAt,
 		Money: moneyFormatOf(v.Progress.Amount.Currency), Rules: s.rules, Texts: s.texts,
 	}
@@ -132,6 +157,25 @@ func countdown(s screen, now time.Time) (text, arcOffset string) {
 	return fmt.Sprintf("%d:%02d", seconds/60, seconds%60), arcOffset
 }
 
+// favicon shows the result in the browser's tab: the icon of the ring, on its colour.
+func favicon(tone string) template.URL {
+	color := "157a63"
+	if tone == "bad" {
+		color = "9a4a17"
+	}
+	// #nosec G203 -- made of constants
+	return template.URL("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='28 28 64 64'%3E%3Ccircle cx='60' cy='60' r='30' fill='%23" + color +
+		"'/%3E%3Cpath d='" + iconPaths[tone] + "' fill='none' stroke='%23fff' stroke-width='6' stroke-linecap='round' stroke-linejoin='round'/%3E%3C/svg%3E")
+}
+
+// iconPaths are the shapes of the ring's icons by tone; the template draws them too.
+var iconPaths = map[string]string{
+	"waiting": "M60 50v10.5l7 4.5",
+	"good":    "M44 61.5 55 72.5 77 49.5",
+	"bad":     "M60 44v20M60 75.5v.5",
+	"calm":    "M46 60h28",
+}
+
 // T is text for templates: variables are given as name, value.
 func (d document) T(key string, pairs ...string) (string, error) {
 	if _, ok := d.texts[key]; !ok {
@@ -148,6 +192,20 @@ func (d document) T(key string, pairs ...string) (string, error) {
 // template still escapes its characters. An absent link stays an empty href, which is
 // hidden.
 func (document) URL(link string) template.URL { return template.URL(link) } // #nosec G203 -- scheme checked
+
+// Action is where a form of the page is sent: it keeps language and frame, and no token.
+func (d document) Action(name string) template.URL {
+	return template.URL(d.Path + "/" + name + d.Query) // #nosec G203 -- escaped above
+}
+
+// Shown names the wording that the payer sees, for feedback.
+func (d document) Shown() string { return d.tag + "/" + d.Screen.Wording + "@" + d.version }
+
+// LogoURL marks a logo as fit for a src: CheckLogo has admitted it.
+func (d document) LogoURL() template.URL { return template.URL(d.Logo) } // #nosec G203 -- checked
+
+// Icon is the shape of a tone.
+func (document) Icon(tone string) string { return iconPaths[tone] }
 
 // Lang is the page's language for the lang attribute.
 func (d document) Lang() string { return d.tag }

@@ -71,6 +71,21 @@ func (c *catalog) formatTime(t order.Time, now time.Time, zone *time.Location) s
 	})
 }
 
+// workingDaysAfter counts from Monday to Friday: public holidays differ by country and
+// bank, which is why the page says "about".
+func workingDaysAfter(t time.Time, n int) time.Time {
+	for n > 0 {
+		t = t.AddDate(0, 0, 1)
+		if day := t.Weekday(); day != time.Saturday && day != time.Sunday {
+			n--
+		}
+	}
+	return t
+}
+
+// dayNumber orders calendar days.
+func dayNumber(t time.Time) int { return t.Year()*1000 + t.YearDay() }
+
 // zoneName writes the zone as its distance from UTC at an instant, which needs no
 // translation: "UTC+8", "UTC-3:30".
 func zoneName(now time.Time, zone *time.Location) string {

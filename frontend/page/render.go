@@ -2,15 +2,12 @@ package page
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"html/template"
 	"io"
 	"net/url"
-	"strings"
 	"time"
 
 	"anxin/engine/order"
@@ -29,8 +26,12 @@ type Options struct {
 	// PublicURL is where payers reach the server; the page's policy allows the live
 	// connection to its host.
 	PublicURL string
-	// Brand is the name at the top; default: a neutral word in the payer's language.
-	Brand string
+	// Brand is shown on pages of merchants that have none of their own.
+	Brand Brand
+	// Lookup is where a payer finds an order again whose link has expired; "" = nowhere.
+	Lookup string
+	// Merchants have brands of their own, by the name of their backend.
+	Merchants map[string]Brand
 	// Zone is for times before the script rewrites them in the device's zone. Default:
 	// UTC+8 for Chinese, UTC otherwise; the page names it.
 	Zone *time.Location
@@ -48,8 +49,7 @@ type Renderer struct {
 	catalogs *catalogs
 	page     *template.Template
 	expired  *template.Template
-	css      template.CSS
-	csp      string
+	dresses  map[string]dress // "" = the one of everybody else
 }
 
 // New checks the catalogues and templates and returns a Renderer. Its errors match
@@ -67,15 +67,15 @@ func New(options Options) (*Renderer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse expired page: %w", err)
 	}
-	css := frontend.CSS()
-	csp, err := policy(options.PublicURL, css)
+	public, err := url.Parse(options.PublicURL)
+	if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") {
+		return nil, fmt.Errorf("%w: %q", ErrPublicURL, options.PublicURL)
+	}
+	ready, err := dresses(options, public, frontend.CSS())
 	if err != nil {
 		return nil, err
 	}
-	return &Renderer{
-		options: options.withDefaults(), catalogs: all, page: pages, expired: expired,
-		css: template.CSS(css), csp: csp, // #nosec G203 -- our own file, not input
-	}, nil
+	return &Renderer{options: options.withDefaults(), catalogs: all, page: pages, expired: expired, dresses: ready}, nil
 }
 
 const defaultRefundDays = 5
@@ -90,29 +90,22 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// CSP returns the Content-Security-Policy that belongs to every rendered page.
-func (r *Renderer) CSP() string { return r.csp }
-
-// policy allows the page's own script, its one inline style sheet by hash, its forms
-// and the live connection. The WebSocket origin is named because engines up to
-// Chromium 66 do not count it as 'self'.
-func policy(publicURL, css string) (string, error) {
-	u, err := url.Parse(publicURL)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return "", fmt.Errorf("%w: %q", ErrPublicURL, publicURL)
+// Policy returns the Content-Security-Policy that belongs to the pages of a merchant, ""
+// for those of nobody, and whether they may be shown in a frame: embedded ones may, in
+// those of the configured origins.
+func (r *Renderer) Policy(merchant string, embedded bool) (csp string, framed bool) {
+	d := r.dress(merchant)
+	if embedded {
+		return d.embedded, d.framed
 	}
-	live := strings.Replace(u.Scheme, "http", "ws", 1) + "://" + u.Host
-	sum := sha256.Sum256([]byte(css))
-	return strings.Join([]string{
-		"default-src 'none'",
-		"script-src 'self'",
-		"style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'",
-		"img-src data:",
-		"connect-src 'self' " + live,
-		"form-action 'self'",
-		"base-uri 'none'",
-		"frame-ancestors 'none'",
-	}, "; "), nil
+	return d.policy, false
+}
+
+func (r *Renderer) dress(merchant string) dress {
+	if d, ok := r.dresses[merchant]; ok {
+		return d
+	}
+	return r.dresses[""]
 }
 
 // Render writes the whole page for one order. Nothing is written when it fails, except
@@ -129,7 +122,8 @@ func (r *Renderer) Render(w io.Writer, v View) error {
 // tag or an Accept-Language value.
 func (r *Renderer) RenderExpired(w io.Writer, lang string) error {
 	c := r.catalogs.match(lang)
-	doc := document{catalog: c, CSS: r.css, Title: c.text("expired.title", nil), Brand: r.brand(c, "")}
+	d := r.dress("")
+	doc := document{catalog: c, CSS: d.css, Title: c.text("expired.title", nil), Brand: d.called(c), Logo: d.logo, Lookup: r.options.Lookup, Favicon: favicon("calm")}
 	if err := execute(w, r.expired, doc); err != nil {
 		return fmt.Errorf("render expired page: %w", err)
 	}
@@ -143,15 +137,4 @@ func execute(w io.Writer, t *template.Template, doc document) error {
 	}
 	_, err := b.WriteTo(w)
 	return err
-}
-
-func (r *Renderer) brand(c *catalog, ofOrder string) string {
-	switch {
-	case ofOrder != "":
-		return ofOrder
-	case r.options.Brand != "":
-		return r.options.Brand
-	default:
-		return c.text("brand", nil)
-	}
 }

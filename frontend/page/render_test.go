@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	stdhtml "html"
 	"regexp"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func TestEveryStateSaysItsScreenInTheHTML(t *testing.T) {
 		t.Helper()
 		s := r.situation(v).screen()
 		text := visible(html)
-		for _, want := range []string{s.Headline, s.Lead, s.Attempt, s.Again, s.Safe, s.Thanks, s.Review, s.CheckNote, v.Progress.OrderNo} {
+		for _, want := range []string{s.Headline, s.Lead, s.Attempt, s.Again, s.Safe, s.Thanks, s.Review, s.CheckNote, s.Announcement, s.Coupon, v.Progress.OrderNo} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the page does not say %q", want)
 			}
@@ -46,10 +47,7 @@ var (
 // visible is the text of a page without what is hidden.
 func visible(html string) string {
 	text := notText.ReplaceAllString(hiddenElement.ReplaceAllString(html, ""), " ")
-	for escaped, char := range map[string]string{"&#39;": "'", "&#34;": `"`, "&amp;": "&", "&#43;": "+"} {
-		text = strings.ReplaceAll(text, escaped, char)
-	}
-	return text
+	return stdhtml.UnescapeString(text)
 }
 
 // TestWordsOfTheStates pins the sentences that matter most to a worried payer.
@@ -74,6 +72,15 @@ func TestWordsOfTheStates(t *testing.T) {
 		{"failed_free", "zh-CN", "本次没有扣款，可以放心重新支付"},
 		{"failed_returned", "en", "Your money goes back the way you paid"},
 		{"refunding", "zh-CN", "退款已受理"},
+		{"refunding", "zh-CN", "预计 11月30日 前到账，银行一般需要 5 个工作日"},
+		{"refunding_slow", "en", "taking longer than the usual 5 working days"},
+		{"failed_returned", "en", "by about 30 Nov: banks usually need up to 5 working days"},
+		{"failed_slow", "zh-CN", "已超过通常的 5 个工作日"},
+		{"failed_free", "en", "If you'd like to pay again"},
+		{"succeeded_late", "en", "after we had told you it hadn't"},
+		{"succeeded_twice", "zh-CN", "这笔购买似乎支付了两次"},
+		{"succeeded_coupon", "en", "CNY 5 off your next order"},
+		{"confirming_announced", "zh-CN", "当前支付确认比平时慢"},
 		{"refunded", "en", "¥88.00 went back to the account you paid with"},
 	} {
 		v := all[c.state]
@@ -131,7 +138,7 @@ func TestPageIsLiveAfterThreeRequests(t *testing.T) {
 
 func TestPageObeysItsOwnPolicy(t *testing.T) {
 	t.Parallel()
-	csp := setup(t).CSP()
+	csp, _ := setup(t).Policy("", false)
 	eachPage(t, func(t *testing.T, _ View, html string) {
 		t.Helper()
 		for _, match := range script.FindAllStringSubmatch(html, -1) {
@@ -143,13 +150,18 @@ func TestPageObeysItsOwnPolicy(t *testing.T) {
 		if onHandler.MatchString(html) || styleAttr.MatchString(html) {
 			t.Error("the policy forbids an attribute of the page")
 		}
-		for _, match := range style.FindAllStringSubmatch(html, -1) {
-			sum := sha256.Sum256([]byte(match[1]))
-			if !strings.Contains(csp, "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'") {
-				t.Error("the policy does not allow the inline style sheet")
-			}
-		}
+		obeysStyles(t, html, csp)
 	})
+}
+
+func obeysStyles(t *testing.T, html, csp string) {
+	t.Helper()
+	for _, match := range style.FindAllStringSubmatch(html, -1) {
+		sum := sha256.Sum256([]byte(match[1]))
+		if !strings.Contains(csp, "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'") {
+			t.Error("the policy does not allow the inline style sheet")
+		}
+	}
 }
 
 func TestPolicyNamesTheLiveConnection(t *testing.T) {
@@ -162,11 +174,12 @@ func TestPolicyNamesTheLiveConnection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(r.CSP(), want) {
-			t.Errorf("policy for %s = %s", public, r.CSP())
+		csp, framed := r.Policy("", true)
+		if !strings.Contains(csp, want) || !strings.Contains(csp, "frame-ancestors 'none'") || framed {
+			t.Errorf("policy for %s = %s", public, csp)
 		}
-		if strings.Contains(r.CSP(), "unsafe") {
-			t.Errorf("unsafe policy: %s", r.CSP())
+		if strings.Contains(csp, "unsafe") {
+			t.Errorf("unsafe policy: %s", csp)
 		}
 	}
 }
@@ -249,23 +262,6 @@ func TestLanguageFallsBackToTheOrders(t *testing.T) {
 		if html := render(t, setup(t), v); !strings.Contains(html, want) {
 			t.Errorf("lang %q: no %s", lang, want)
 		}
-	}
-}
-
-func TestBrandOfTheOrderStandsBeforeTheServers(t *testing.T) {
-	t.Parallel()
-	r, err := New(Options{PublicURL: "https://pay.example", Brand: "Server's"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := states(t)["succeeded"]
-	v.Lang = "en"
-	if html := render(t, r, v); !strings.Contains(html, "<title>Paid · Server&#39;s</title>") {
-		t.Error("the server's brand is not in the title")
-	}
-	v.Brand = "Shop <1>"
-	if html := render(t, r, v); !strings.Contains(html, "<title>Paid · Shop &lt;1&gt;</title>") {
-		t.Error("the order's brand is not in the title")
 	}
 }
 

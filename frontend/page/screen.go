@@ -1,6 +1,7 @@
 package page
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,21 +13,24 @@ import (
 // draw it, and both compute it from the same facts: the files in testdata/screens hold
 // the two computations together.
 type screen struct {
-	Tone     string `json:"tone"`     // waiting, good, bad or calm: colour and icon
-	Ring     string `json:"ring"`     // count, run, wait or icon: what the ring shows
-	RingFrom int64  `json:"ringFrom"` // Unix ms between which a counting ring runs down
-	RingTo   int64  `json:"ringTo"`
-	Title    string `json:"title"`
-	Headline string `json:"headline"`
-	Lead     string `json:"lead"`
-	Thanks   string `json:"thanks"`
-	Attempt  string `json:"attempt"`
-	Again    string `json:"again"`
-	Safe     string `json:"safe"`
-	Review   string `json:"review"`
-	Steps    []step `json:"steps"`
-	Rows     []row  `json:"rows"`
-	Timeline []line `json:"timeline"`
+	Announcement string `json:"announcement"`
+	Tone         string `json:"tone"`     // waiting, good, bad or calm: colour and icon
+	Ring         string `json:"ring"`     // count, run, wait or icon: what the ring shows
+	RingFrom     int64  `json:"ringFrom"` // Unix ms between which a counting ring runs down
+	RingTo       int64  `json:"ringTo"`
+	Title        string `json:"title"`
+	Headline     string `json:"headline"`
+	Lead         string `json:"lead"`
+	Wording      string `json:"wording"` // key of the lead: what was said, for whoever reads feedback later
+	Thanks       string `json:"thanks"`
+	Attempt      string `json:"attempt"`
+	Again        string `json:"again"`
+	Safe         string `json:"safe"`
+	Review       string `json:"review"`
+	Coupon       string `json:"coupon"`
+	Steps        []step `json:"steps"`
+	Rows         []row  `json:"rows"`
+	Timeline     []line `json:"timeline"`
 
 	CanClaim  bool   `json:"canClaim"`
 	CanCheck  bool   `json:"canCheck"`
@@ -35,6 +39,8 @@ type screen struct {
 	Detail    string `json:"detail"`    // where links lead; "" hides them
 	Repay     string `json:"repay"`
 	RepayText string `json:"repayText"`
+	Guide     bool   `json:"guide"`   // how to pay again is shown
+	Returns   bool   `json:"returns"` // the page may lead back to the order by itself
 	Support   string `json:"support"`
 }
 
@@ -60,6 +66,8 @@ type situation struct {
 	zone         *time.Location
 	moments      []Moment
 	checkAgainAt order.Time
+	scope        string
+	announced    []Announcement
 }
 
 // rules are the settings that decide wording.
@@ -89,23 +97,49 @@ func (s situation) screen() screen {
 
 // words fills what is said about the payment.
 func (s situation) words(out *screen) {
-	name, lead := s.wording()
-	out.Title = s.text(name+".title", nil)
-	out.Headline = s.text(name+".headline", nil)
-	out.Lead = lead
+	said := s.wording()
+	out.Title = s.text(said.name+".title", nil)
+	out.Headline = s.text(said.name+".headline", nil)
+	out.Lead, out.Wording = s.text(said.lead, said.vars), said.lead
 	out.Tone = tone(s.p.Status)
+	out.Announcement = s.announcement()
 	if s.p.DoNotPayAgain {
 		out.Again = s.text(againKey(s.p.Status), nil)
 	}
 	if s.p.DoNotPayAgain && s.p.Status == order.StatusConfirming {
 		out.Safe = s.text("safe", nil)
 	}
-	if s.p.Status == order.StatusSucceeded && s.wasDelayed() {
+	switch {
+	case s.p.Status != order.StatusSucceeded:
+	case s.wasCalledOff():
+		out.Thanks = s.text("succeeded.late", nil)
+	case s.wasDelayed():
 		out.Thanks = s.text("succeeded.thanks", nil)
 	}
-	if s.p.Review != nil && !s.waiting() {
-		out.Review = s.reviewText("review.also")
+	switch {
+	case s.waiting():
+	case s.p.Review != nil:
+		key, vars := s.reviewKey("review.also")
+		out.Review = s.text(key, vars)
+	case s.p.PaidTwice:
+		out.Review = s.text("paid_twice", nil)
 	}
+	if s.p.Compensation != nil {
+		out.Coupon = s.p.Compensation.Text
+	}
+}
+
+// announcement is what is told to those who wait, as long as it holds.
+func (s situation) announcement() string {
+	if !s.waiting() {
+		return ""
+	}
+	for _, a := range s.announced {
+		if !s.passed(a.Until) && (a.Scope == "" || a.Scope == s.scope) {
+			return a.Texts[s.tag]
+		}
+	}
+	return ""
 }
 
 // tone is the colour and icon of a status.
@@ -139,6 +173,14 @@ func againKey(status order.Status) string {
 func (s situation) wasDelayed() bool {
 	return s.p.Result != nil && s.p.ClaimedAt != 0 &&
 		s.p.Result.At.Sub(s.p.ClaimedAt).Milliseconds() >= s.DelayedMs
+}
+
+// wasCalledOff reports a late success: the payer was told before that the payment had
+// failed or was closed.
+func (s situation) wasCalledOff() bool {
+	return slices.ContainsFunc(s.moments, func(m Moment) bool {
+		return m.Event == order.EventStatus && (m.Status == order.StatusFailed || m.Status == order.StatusClosed)
+	})
 }
 
 func (s situation) refund() *order.ResultRefund {
@@ -188,6 +230,8 @@ func (s situation) actions(out *screen) {
 	if !s.waiting() {
 		out.Detail = safeLink(p.Links.Detail)
 	}
+	// A coupon, a refund or a note must be read first.
+	out.Returns = p.Status == order.StatusSucceeded && out.Detail != "" && p.Compensation == nil && s.refund() == nil && out.Review == ""
 	if p.DoNotPayAgain {
 		return
 	}
@@ -196,6 +240,7 @@ func (s situation) actions(out *screen) {
 		out.Repay, out.RepayText = safeLink(p.Links.Repay), s.text("action.pay", nil)
 	case order.StatusFailed, order.StatusClosed:
 		out.Repay, out.RepayText = safeLink(p.Links.Repay), s.text("action.repay", nil)
+		out.Guide = out.Repay != ""
 	case order.StatusConfirming, order.StatusSucceeded, order.StatusRefunding, order.StatusRefunded:
 	}
 }

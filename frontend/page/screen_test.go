@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,9 +119,38 @@ func TestSafetyIsPromisedOnlyWhereTheOrderGuaranteesIt(t *testing.T) {
 		if !p.DoNotPayAgain && s.Again != "" {
 			t.Errorf("%s: warns of paying again where it is safe", name)
 		}
-		if s.Thanks != "" && name != "succeeded_delayed" && name != "succeeded_partial_refund" {
+		if s.Thanks != "" && !slices.Contains([]string{"succeeded_delayed", "succeeded_partial_refund", "succeeded_coupon", "succeeded_late"}, name) {
 			t.Errorf("%s: apologises without a delay", name)
 		}
+	}
+}
+
+func TestOnlyAPlainSuccessLeadsBackByItself(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	for name, v := range states(t) {
+		want := slices.Contains([]string{"succeeded", "succeeded_delayed", "succeeded_late"}, name)
+		if s := r.situation(v).screen(); s.Returns != want {
+			t.Errorf("%s: leads back by itself: %v", name, s.Returns)
+		}
+	}
+}
+
+func TestHowToPayAgainIsToldOnlyWhereItIsSafe(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	told := 0
+	for name, v := range states(t) {
+		s := r.situation(v).screen()
+		if s.Guide && (v.Progress.DoNotPayAgain || !v.Progress.Status.Final() || s.Repay == "") {
+			t.Errorf("%s: tells how to pay again", name)
+		}
+		if s.Guide {
+			told++
+		}
+	}
+	if told == 0 {
+		t.Error("no state tells how to pay again")
 	}
 }
 

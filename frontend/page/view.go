@@ -1,6 +1,7 @@
 package page
 
 import (
+	"net/url"
 	"time"
 
 	"anxin/engine/order"
@@ -23,8 +24,40 @@ type View struct {
 	Notice Notice
 	// CheckAgainAt is when "check now" is accepted again; zero or past means now.
 	CheckAgainAt time.Time
-	// Brand overrides Options.Brand for the merchant of this order.
-	Brand string
+	// Merchant is the backend of the order, whose brand the page wears.
+	Merchant string
+	// Embedded leaves out what a page in somebody else's frame must not have.
+	Embedded bool
+	// AskedLang is the language that the page's address asks for; forms keep it.
+	AskedLang string
+	// Announcements are what operators tell everybody now; those of another scope than
+	// Scope are not shown.
+	Announcements []Announcement
+	Scope         string
+	// Thanked says that the payer has just sent feedback.
+	Thanked bool
+}
+
+// query is what of the page's address its forms carry on.
+func (v View) query() string {
+	kept := url.Values{}
+	if v.AskedLang != "" {
+		kept.Set("lang", v.AskedLang)
+	}
+	if v.Embedded {
+		kept.Set("embed", "1")
+	}
+	if len(kept) == 0 {
+		return ""
+	}
+	return "?" + kept.Encode()
+}
+
+// Announcement is what operators tell payers during an incident.
+type Announcement struct {
+	Scope string            `json:"scope"` // "" = everybody
+	Texts map[string]string `json:"texts"` // by language tag
+	Until order.Time        `json:"until"`
 }
 
 // Notice is the outcome of a form.

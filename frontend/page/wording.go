@@ -7,41 +7,46 @@ import (
 	"anxin/engine/order"
 )
 
-// wording chooses the texts for the state: the key whose .title and .headline apply,
-// and the sentence below the headline.
-func (s situation) wording() (name, lead string) {
+// wording is what is said about the state: name.title and name.headline apply, and the
+// text of the key lead is the sentence below.
+type wording struct {
+	name, lead string
+	vars       vars
+}
+
+func (s situation) wording() wording {
 	switch s.p.Status {
 	case order.StatusAwaiting:
 		if s.p.Review != nil {
-			return "review", s.reviewText("review.lead")
+			return s.underReview()
 		}
-		return "awaiting", s.text("awaiting.lead", nil)
+		return wording{"awaiting", "awaiting.lead", nil}
 	case order.StatusConfirming:
 		return s.confirming()
 	case order.StatusSucceeded:
-		return "succeeded", s.text("succeeded.lead", nil)
+		return wording{"succeeded", "succeeded.lead", nil}
 	case order.StatusFailed:
-		return "failed", s.failed()
+		return s.failed()
 	case order.StatusClosed:
-		return "closed", s.text("closed.lead", nil)
+		return wording{"closed", "closed.lead", nil}
 	case order.StatusRefunding:
-		return "refunding", s.text("refunding.lead", vars{"n": strconv.Itoa(s.RefundDays)})
+		return s.onItsWay("refunding", "refunding.lead", "refunding.slow")
 	case order.StatusRefunded:
-		return "refunded", s.refunded()
+		return s.refunded()
 	}
 	return s.confirming()
 }
 
-func (s situation) confirming() (name, lead string) {
+func (s situation) confirming() wording {
 	switch {
 	case s.p.Review != nil:
-		return "review", s.reviewText("review.lead")
+		return s.underReview()
 	case s.p.Step == order.StepReceived && s.slow():
-		return "received", s.text("received.slow", nil)
+		return wording{"received", "received.slow", nil}
 	case s.p.Step == order.StepReceived:
-		return "received", s.text("received.lead", nil)
+		return wording{"received", "received.lead", nil}
 	default:
-		return "confirming", s.expectation()
+		return s.expectation()
 	}
 }
 
@@ -54,55 +59,79 @@ func (s situation) slow() bool {
 }
 
 // expectation says how long it usually takes, and admits it when it takes longer.
-func (s situation) expectation() string {
+func (s situation) expectation() wording {
 	e := s.p.Expected
 	switch {
 	case s.slow():
-		return s.text("confirming.slow", nil)
+		return wording{"confirming", "confirming.slow", nil}
 	case e == nil || e.LateBy == 0:
-		return s.text("confirming.asking", nil)
+		return wording{"confirming", "confirming.asking", nil}
 	case !s.passed(e.TypicalBy):
 		left := e.TypicalBy.Sub(order.At(s.now))
 		minutes := int((left + time.Minute - 1) / time.Minute)
-		return s.text("confirming.usual", vars{"n": strconv.Itoa(minutes)})
+		return wording{"confirming", "confirming.usual", vars{"n": strconv.Itoa(minutes)}}
 	default:
-		return s.text("confirming.most", vars{"time": s.time(e.LateBy)})
+		return wording{"confirming", "confirming.most", vars{"time": s.time(e.LateBy)}}
 	}
 }
 
-// reviewText promises the answer's time, or apologises once it has passed.
-func (s situation) reviewText(key string) string {
+func (s situation) underReview() wording {
+	key, vars := s.reviewKey("review.lead")
+	return wording{"review", key, vars}
+}
+
+// reviewKey promises the answer's time by the text of key, or apologises once it has
+// passed.
+func (s situation) reviewKey(key string) (string, vars) {
 	if s.passed(s.p.Review.AnswerBy) {
-		return s.text("review.overdue", nil)
+		return "review.overdue", nil
 	}
-	return s.text(key, vars{"time": s.time(s.p.Review.AnswerBy)})
+	return key, vars{"time": s.time(s.p.Review.AnswerBy)}
 }
 
 // failed tells whether money moved: with a refund it did, and without one it is called
 // "not charged" only while paying again is known to be safe.
-func (s situation) failed() string {
+func (s situation) failed() wording {
 	refund := s.refund()
 	switch {
 	case refund != nil && refund.CreditedAt != 0:
-		return s.text("failed.credited", vars{"time": s.time(refund.CreditedAt)})
+		return wording{"failed", "failed.credited", vars{"time": s.time(refund.CreditedAt)}}
 	case refund != nil:
-		return s.text("failed.returned", vars{"n": strconv.Itoa(s.RefundDays)})
+		return s.onItsWay("failed", "failed.returned", "failed.slow")
 	case s.p.DoNotPayAgain:
-		return s.text("failed.unclear", nil)
+		return wording{"failed", "failed.unclear", nil}
 	default:
-		return s.text("failed.free", nil)
+		return wording{"failed", "failed.free", nil}
 	}
 }
 
-func (s situation) refunded() string {
+// onItsWay says by when a refund should be there, and admits it when that day is over.
+func (s situation) onItsWay(name, lead, slow string) wording {
+	from := order.At(s.now)
+	switch r := s.refund(); {
+	case r != nil && r.AcceptedAt != 0:
+		from = r.AcceptedAt
+	case s.p.Result != nil && s.p.Result.At != 0:
+		from = s.p.Result.At
+	}
+	due := workingDaysAfter(from.Std().In(s.zone), s.RefundDays)
+	values := vars{"n": strconv.Itoa(s.RefundDays)}
+	if today := s.now.In(s.zone); dayNumber(today) > dayNumber(due) {
+		return wording{name, slow, values}
+	}
+	values["date"] = s.text("day", vars{"day": strconv.Itoa(due.Day()), "month": s.months[due.Month()-1]})
+	return wording{name, lead, values}
+}
+
+func (s situation) refunded() wording {
 	r := s.refund()
 	switch {
 	case r == nil:
-		return s.text("refunded.undated", vars{"amount": formatMoney(s.p.Amount)})
+		return wording{"refunded", "refunded.undated", vars{"amount": formatMoney(s.p.Amount)}}
 	case r.CreditedAt == 0:
-		return s.text("refunded.undated", vars{"amount": formatMoney(r.Amount)})
+		return wording{"refunded", "refunded.undated", vars{"amount": formatMoney(r.Amount)}}
 	default:
-		return s.text("refunded.lead", vars{"amount": formatMoney(r.Amount), "time": s.time(r.CreditedAt)})
+		return wording{"refunded", "refunded.lead", vars{"amount": formatMoney(r.Amount), "time": s.time(r.CreditedAt)}}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"anxin/engine"
 	"anxin/engine/order"
+	"anxin/frontend/page"
 )
 
 // Config is everything that the server is told. It is complete and consistent: whoever
@@ -31,6 +32,7 @@ type Config struct {
 	LateSuccess LateSuccess
 
 	Brand    Brand
+	Brands   map[string]Brand // of merchants that have their own, by the name of their api key
 	Stages   order.StageLimits
 	CheckGap time.Duration // between two check-nows of one order
 	// DuplicateWindow is how far apart two orders for one purchase are registered at most.
@@ -80,8 +82,8 @@ type Sandbox struct {
 
 // Brand is what payers see of the merchant.
 type Brand struct {
-	Name       string
-	SupportURL string // where payers find a person when the order names no place
+	page.Brand
+	SupportURL string // where payers find a person when the order names no place; {order_no} stands for its number
 }
 
 // Log is how the server logs.

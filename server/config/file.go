@@ -23,10 +23,8 @@ const maxFile = 1 << 20
 
 // file is the YAML form. docs/anxin.example.yaml explains each key.
 type file struct {
-	Brand struct {
-		Name       string `yaml:"name"`
-		SupportURL string `yaml:"support_url"`
-	} `yaml:"brand"`
+	Brand    brandFile            `yaml:"brand"`
+	Brands   map[string]brandFile `yaml:"brands"`
 	Backends map[string]struct {
 		Webhook struct {
 			URL          string   `yaml:"url"`
@@ -139,7 +137,6 @@ func addYAML(p *problems, err error) {
 // apply checks the file and puts it over the defaults.
 func (f file) apply(p *problems) Config {
 	c := Config{
-		Brand:    Brand{Name: strings.TrimSpace(f.Brand.Name), SupportURL: f.Brand.SupportURL},
 		Backends: make(map[string]Backend, len(f.Backends)+1),
 		Channels: make(map[string]engine.ChannelSettings, len(f.Channels)),
 		Stages: order.StageLimits{
@@ -155,6 +152,7 @@ func (f file) apply(p *problems) Config {
 		},
 		Drain: time.Duration(cmp.Or(f.DrainWindow, duration(defaultDrain))),
 	}
+	f.applyBrands(&c, p)
 	f.applyBackends(&c, p)
 	f.applyLateSuccess(&c, p)
 	f.applyChannels(&c, p)
@@ -217,11 +215,5 @@ func (c Config) checkFigures(p *problems) {
 	}
 	if c.Drain > maxDrain {
 		p.add("drain_window", "must be at most %v", maxDrain)
-	}
-	if c.Brand.SupportURL == "" {
-		return
-	}
-	if u, err := url.Parse(c.Brand.SupportURL); err != nil || !webURL(u) {
-		p.add("brand.support_url", "must be an http(s) address")
 	}
 }

@@ -84,6 +84,12 @@ func webURL(u *url.URL) bool {
 	return (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
 }
 
+// webOrigin reports whether s is the origin of a page as browsers write it.
+func webOrigin(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && webURL(u) && s == u.Scheme+"://"+u.Host && s == strings.ToLower(s) && !strings.ContainsAny(s, "*;, ")
+}
+
 func (l *loader) stores() {
 	l.cfg.DataDir = cmp.Or(l.env("ANXIN_DATA_DIR"), "data")
 	database := cmp.Or(l.env("ANXIN_DATABASE_URL"), "sqlite:"+filepath.Join(l.cfg.DataDir, "anxin.db"))
@@ -116,6 +122,16 @@ func (l *loader) keys() {
 			l.problems.add("backends."+name, "has no api key of its name in ANXIN_API_KEYS")
 		}
 	}
+	for name := range l.cfg.Brands {
+		if !l.known(name) {
+			l.problems.add("brands."+name, "has no api key of its name in ANXIN_API_KEYS")
+		}
+	}
+}
+
+// known reports whether a backend of this name can have orders.
+func (l *loader) known(name string) bool {
+	return slices.ContainsFunc(l.cfg.APIKeys, func(k APIKey) bool { return k.Name == name }) || l.cfg.Sandbox.On && name == sandboxShop
 }
 
 // sandboxGateway reads where another simulator of the channel answers queries.
@@ -210,8 +226,7 @@ func (l *loader) browsers() {
 		}
 	}
 	for _, origin := range l.cfg.Origins {
-		u, err := url.Parse(origin)
-		if err != nil || !webURL(u) || origin != u.Scheme+"://"+u.Host || origin != strings.ToLower(origin) {
+		if !webOrigin(origin) {
 			l.problems.add("ANXIN_ALLOWED_ORIGINS", "%q is not http(s)://host[:port]", origin)
 		}
 	}

@@ -68,7 +68,7 @@ type Hub interface {
 type Page interface {
 	Render(w io.Writer, v page.View) error
 	RenderExpired(w io.Writer, lang string) error
-	CSP() string
+	Policy(merchant string, embedded bool) (csp string, framed bool)
 }
 
 var (
@@ -80,9 +80,8 @@ var (
 // Config is what the API is told once.
 type Config struct {
 	PublicURL      string // without a trailing slash; page links begin with it
-	Brand          string // empty = the page's neutral word
-	SupportURL     string // for orders that name no support link; empty = none
-	Sandbox        bool   // the front door leads to the sandbox
+	Support        Support
+	Sandbox        bool // the front door leads to the sandbox
 	CheckGap       time.Duration
 	ViewLife       time.Duration
 	InboxLife      time.Duration

@@ -2,10 +2,12 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -61,7 +63,7 @@ func (a *api) form(c *fiber.Ctx, do func(context.Context, string) (order.Order, 
 	switch {
 	case err == nil:
 		c.Set(fiber.HeaderCacheControl, noStore)
-		return c.Redirect(pagePath(orderNo, token), http.StatusSeeOther)
+		return c.Redirect(pagePath(orderNo, token)+kept(c), http.StatusSeeOther)
 	case errors.Is(err, engine.ErrNotFound):
 		return a.expired(c)
 	case tooSoon:
@@ -91,7 +93,8 @@ func (a *api) render(ctx context.Context, c *fiber.Ctx, status int, o order.Orde
 	now := time.Now()
 	view := page.View{
 		Progress: a.progress(o), Now: now, Lang: languageOf(c, o.Payer.Locale), Token: token,
-		Moments: page.Moments(events), Notice: notice, CheckAgainAt: a.checkAgainAt(o), Brand: a.cfg.Brand,
+		Moments: page.Moments(events), Notice: notice, CheckAgainAt: a.checkAgainAt(o), Merchant: o.Backend,
+		Embedded: embedded(c), AskedLang: askedLang(c),
 	}
 	if checkIn > 0 {
 		view.CheckAgainAt = now.Add(checkIn)
@@ -101,7 +104,7 @@ func (a *api) render(ctx context.Context, c *fiber.Ctx, status int, o order.Orde
 	if err := a.deps.Page.Render(&b, view); err != nil {
 		return a.unavailable(c, err)
 	}
-	return a.sendPage(c, status, b.Bytes())
+	return a.sendPage(c, status, o.Backend, b.Bytes())
 }
 
 func (a *api) checkAgainAt(o order.Order) time.Time {
@@ -114,13 +117,30 @@ func (a *api) checkAgainAt(o order.Order) time.Time {
 // languageOf is what the payer asked for by ?lang=, else what the merchant registered,
 // else what the browser prefers.
 func languageOf(c *fiber.Ctx, registered string) string {
-	switch lang := c.Query("lang"); {
-	case lang != "" && isLocale(lang):
+	return cmp.Or(askedLang(c), registered, strings.Clone(c.Get(fiber.HeaderAcceptLanguage)))
+}
+
+// askedLang is the language that the page's address asks for.
+func askedLang(c *fiber.Ctx) string {
+	if lang := c.Query("lang"); isLocale(lang) {
 		return strings.Clone(lang)
-	case registered != "":
-		return registered
 	}
-	return strings.Clone(c.Get(fiber.HeaderAcceptLanguage))
+	return ""
+}
+
+// embedded reports that the page is for a frame of the merchant's.
+func embedded(c *fiber.Ctx) bool { return c.Query("embed") == "1" }
+
+// kept is what a page's address keeps when a form leads back to it.
+func kept(c *fiber.Ctx) string {
+	var more string
+	if embedded(c) {
+		more = "&embed=1"
+	}
+	if lang := askedLang(c); lang != "" {
+		more += "&lang=" + url.QueryEscape(lang)
+	}
+	return more
 }
 
 // expired answers with one page for unknown orders and for forged, foreign and expired
@@ -130,17 +150,23 @@ func (a *api) expired(c *fiber.Ctx) error {
 	if err := a.deps.Page.RenderExpired(&b, languageOf(c, "")); err != nil {
 		return a.unavailable(c, err)
 	}
-	return a.sendPage(c, http.StatusNotFound, b.Bytes())
+	return a.sendPage(c, http.StatusNotFound, "", b.Bytes())
 }
 
 // sendPage keeps pages out of shared caches and in the browser's back-forward cache,
-// which no-store would forbid.
-func (a *api) sendPage(c *fiber.Ctx, status int, html []byte) error {
-	c.Set(fiber.HeaderContentSecurityPolicy, a.deps.Page.CSP())
+// which no-store would forbid. Only the frames of a merchant's own origins may show his
+// pages; X-Frame-Options could name none of them.
+func (a *api) sendPage(c *fiber.Ctx, status int, merchant string, html []byte) error {
+	csp, framed := a.deps.Page.Policy(merchant, embedded(c))
+	if framed {
+		c.Response().Header.Del(fiber.HeaderXFrameOptions)
+	}
+	c.Set(fiber.HeaderContentSecurityPolicy, csp)
 	c.Set(fiber.HeaderCacheControl, "private, no-cache")
 	c.Vary(fiber.HeaderAcceptLanguage)
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
-	return c.Status(status).Send(html)
+	c.Status(status)
+	return sendText(c, html)
 }
 
 // apology is for a payer whose page cannot be made: it must not say anything about the
@@ -159,5 +185,5 @@ func (a *api) unavailable(c *fiber.Ctx, err error) error {
 		a.deps.Log.WithError(err).WithField("route", c.Route().Path).WithField("request_id", requestID(c)).Error("payer page not shown")
 	}
 	c.Set(fiber.HeaderRetryAfter, "5")
-	return a.sendPage(c, http.StatusServiceUnavailable, []byte(apology))
+	return a.sendPage(c, http.StatusServiceUnavailable, "", []byte(apology))
 }

@@ -37,7 +37,7 @@ func asset(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderContentType, contentType)
 	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
-	return c.Send(body)
+	return sendText(c, body)
 }
 
 // frontDoor leads a newcomer to the sandbox. A production server has nothing to show

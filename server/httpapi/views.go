@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -67,17 +68,26 @@ type progressView struct {
 	Progress order.Progress `json:"progress"`
 }
 
+// Support is where payers find a person. In each address, {order_no} stands for the
+// number of the order, so that nobody has to ask for it.
+type Support struct {
+	URL       string            // for orders and merchants that name none; empty = none
+	Merchants map[string]string // by the name of their backend
+}
+
 // Progress is what every payer-facing answer and frame carries: the payer's view, with
-// the installation's support link where the order names none.
-func Progress(o order.Order, supportURL string) order.Progress {
+// the merchant's or the installation's support link where the order names none.
+func (s Support) Progress(o order.Order) order.Progress {
 	p := o.Progress()
-	if p.Links.Support == nil && supportURL != "" {
-		p.Links.Support = &supportURL
+	link := cmp.Or(o.Links.Support, s.Merchants[o.Backend], s.URL)
+	if link != "" {
+		link = strings.ReplaceAll(link, "{order_no}", o.OrderNo)
+		p.Links.Support = &link
 	}
 	return p
 }
 
-func (a *api) progress(o order.Order) order.Progress { return Progress(o, a.cfg.SupportURL) }
+func (a *api) progress(o order.Order) order.Progress { return a.cfg.Support.Progress(o) }
 
 // pageURL is the address of the payer's page.
 func (a *api) pageURL(orderNo, token string) string {

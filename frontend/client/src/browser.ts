@@ -44,7 +44,13 @@ const get: Platform["get"] = (url, token, done) => {
 };
 
 /** Sends an HTTP request with the token as bearer and calls back once, unless aborted. */
-export function ask(method: string, url: string, token: string, done: (answer: Answer) => void): XMLHttpRequest {
+export function ask(
+  method: string,
+  url: string,
+  token: string,
+  done: (answer: Answer) => void,
+  body?: object,
+): XMLHttpRequest {
   const request = new XMLHttpRequest();
   request.open(method, url);
   request.setRequestHeader("Authorization", "Bearer " + token);
@@ -52,7 +58,10 @@ export function ask(method: string, url: string, token: string, done: (answer: A
   request.timeout = 40_000; // longer than the server may hold a long poll
   request.onload = () => done(read(request));
   request.onerror = request.ontimeout = () => done(NO_ANSWER);
-  request.send();
+  if (body) {
+    request.setRequestHeader("Content-Type", "application/json");
+  }
+  request.send(body && JSON.stringify(body));
   return request;
 }
 

@@ -28,11 +28,15 @@ export function draw(now: Screen, before: Screen | null): void {
   const main = element("anxin");
   attribute(main, "data-tone", now.tone);
   attribute(main, "data-ring", now.ring);
+  favicon(now.tone);
+  show("announcement", now.announcement);
   show("headline", now.headline);
   show("attempt", now.attempt);
   show("lead", now.lead);
   show("thanks", now.thanks);
   show("review", now.review);
+  show("coupon", now.coupon);
+  element("gift").hidden = !now.coupon;
   show("again", now.again);
   show("safe", now.safe);
   element("calm").hidden = !now.again && !now.safe;
@@ -43,7 +47,23 @@ export function draw(now: Screen, before: Screen | null): void {
   drawActions(now);
 }
 
+/** The browser's tab shows the icon of the ring, on its colour. */
+function favicon(tone: Screen["tone"]): void {
+  const shape = document.querySelector(".i-" + tone + " path")!.getAttribute("d");
+  const link = element("favicon");
+  link &&
+    attribute(
+      link,
+      "href",
+      link
+        .getAttribute("href")!
+        .replace(/(path d=')[^']*/, "$1" + shape)
+        .replace(/%23\w{6}/, tone === "bad" ? "%239a4a17" : "%23157a63"),
+    );
+}
+
 function drawActions(now: Screen): void {
+  element("guide").hidden = !now.guide;
   element("claim-form").hidden = !now.canClaim;
   element("check-form").hidden = !now.canCheck;
   const check = element<HTMLButtonElement>("check-now");

@@ -29,6 +29,8 @@ export interface Progress {
   expected: { typical_by: WireTime; late_by: WireTime } | null;
   review: { answer_by: WireTime } | null;
   do_not_pay_again: boolean;
+  compensation: { text: string } | null;
+  paid_twice: boolean;
   result: { at: WireTime; refund: Refund | null } | null;
   links: { detail: string | null; repay: string | null; support: string | null };
   updated_at: WireTime;

@@ -1,11 +1,14 @@
 import { browserPlatform, Live } from "../../client/src/index";
 import type { Platform, StateFrame } from "../../client/src/index";
 import { bindForms } from "./actions";
+import { bindCopy } from "./copy";
 import { Clock } from "./clock";
 import { drawCount } from "./countdown";
 import { draw, element, show } from "./draw";
+import { bindFeedback } from "./feedback";
 import { ms } from "./order";
 import type { Progress } from "./order";
+import { Returning } from "./returning";
 import { Speaker } from "./say";
 import { screen } from "./screen";
 import type { Screen } from "./screen";
@@ -33,6 +36,8 @@ export class Page {
   private readonly live: Live;
   private readonly seen: Seen;
   private readonly speaker: Speaker;
+  private readonly returning: Returning;
+  private readonly path: string;
 
   constructor(
     private readonly boot: Boot,
@@ -42,10 +47,11 @@ export class Page {
     this.clock = new Clock(ms(boot.now), () => platform.now());
     this.texts = new Texts(boot.texts, boot.money, (at) => -new Date(at).getTimezoneOffset());
     this.speaker = new Speaker(boot.progress);
-    const path = "/v1/orders/" + encodeURIComponent(boot.progress.order_no);
+    this.returning = new Returning(this.texts);
+    this.path = "/v1/orders/" + encodeURIComponent(boot.progress.order_no);
     this.live = new Live(platform, {
       socketUrl: location.origin.replace(/^http/, "ws") + "/v1/live",
-      stateUrl: path,
+      stateUrl: this.path,
       topic: boot.topic,
       token: boot.token,
       after: boot.progress.seq,
@@ -64,6 +70,13 @@ export class Page {
       dispatch: (action) => this.dispatch(action),
       accept: (progress) => this.accept(progress),
     });
+    bindFeedback({
+      path: this.path,
+      token: this.boot.token,
+      thanks: this.texts.text("feedback.thanks", null),
+      shown: () => this.shown(),
+    });
+    bindCopy(this.texts.text("action.copied", null));
     WINDOW_EVENTS.forEach((name) => window.addEventListener(name, this.onWindow));
     this.ticker = window.setInterval(() => this.tick(), TICK);
     this.dispatch({ type: "network", offline: navigator.onLine === false });
@@ -99,6 +112,13 @@ export class Page {
     this.render();
   }
 
+  /** The wording on the screen, for who reads feedback. */
+  private shown(): { seq: number; wording: string } {
+    const { lang, version } = this.boot;
+    const wording = lang + "/" + (this.drawn ? this.drawn.wording : "") + "@" + version;
+    return { seq: this.state.progress.seq, wording };
+  }
+
   private tick(): void {
     if (!document.hidden) {
       this.render();
@@ -106,9 +126,10 @@ export class Page {
   }
 
   private render(): void {
-    const { progress, moments, checkAgainAt } = this.state;
+    const { progress, moments, announced, checkAgainAt } = this.state;
+    const { rules, lang, scope } = this.boot;
     const now = this.clock.now();
-    const next = screen({ p: progress, now, moments, checkAgainAt, rules: this.boot.rules, texts: this.texts });
+    const next = screen({ p: progress, now, moments, announced, checkAgainAt, rules, lang, scope, texts: this.texts });
     if (JSON.stringify(next) !== JSON.stringify(this.drawn)) {
       draw(next, this.drawn);
       this.drawn = next;
@@ -116,6 +137,7 @@ export class Page {
     }
     this.mark(progress);
     this.speaker.update(progress, next);
+    this.returning.update(next.returns ? next.detail : "", now);
     this.notices(now);
     drawCount(next, now);
     this.seen.drawn(progress.seq);

@@ -41,6 +41,9 @@ describe("the script shows what the server renders", () => {
       moments: boot.moments,
       checkAgainAt: ms(boot.check_again_at),
       rules: boot.rules,
+      lang: boot.lang,
+      scope: boot.scope,
+      announced: boot.announced,
       texts,
     });
     expect(got).toEqual(want.screen);

@@ -3,7 +3,7 @@ import type { Line } from "./timeline";
 import { isWaiting, ms } from "./order";
 import type { Moment, Progress, Status } from "./order";
 import type { Texts } from "./texts";
-import { reviewText, steps, wording } from "./wording";
+import { refundOf, review, steps, wording } from "./wording";
 import type { Step } from "./wording";
 
 /** Settings that decide wording. */
@@ -20,6 +20,16 @@ export interface Situation {
   checkAgainAt: number;
   rules: Rules;
   texts: Texts;
+  lang: string;
+  scope: string;
+  announced: Announcement[];
+}
+
+/** What operators tell everybody who waits. */
+export interface Announcement {
+  scope: string;
+  texts: { [lang: string]: string };
+  until: string;
 }
 
 export interface Row {
@@ -32,6 +42,7 @@ export interface Row {
  * facts for its HTML; testdata/screens holds the two together.
  */
 export interface Screen {
+  announcement: string;
   tone: "waiting" | "good" | "bad" | "calm";
   ring: "count" | "run" | "wait" | "icon";
   ringFrom: number;
@@ -39,11 +50,13 @@ export interface Screen {
   title: string;
   headline: string;
   lead: string;
+  wording: string;
   thanks: string;
   attempt: string;
   again: string;
   safe: string;
   review: string;
+  coupon: string;
   steps: Step[];
   rows: Row[];
   timeline: Line[];
@@ -54,6 +67,8 @@ export interface Screen {
   detail: string;
   repay: string;
   repayText: string;
+  guide: boolean;
+  returns: boolean;
   support: string;
 }
 
@@ -70,25 +85,48 @@ const TONES: { [status in Status]: Screen["tone"] } = {
 /** Computes the whole page. */
 export function screen(s: Situation): Screen {
   const { p, texts } = s;
-  const words = wording(s);
   const waiting = isWaiting(p);
-  return Object.assign(
+  const screen = Object.assign(
     {
+      announcement: waiting ? announcement(s) : "",
       tone: TONES[p.status],
-      title: words.title,
-      headline: words.headline,
-      lead: words.lead,
-      thanks: p.status === "succeeded" && wasDelayed(s) ? texts.text("succeeded.thanks", null) : "",
+      thanks: p.status === "succeeded" ? thanks(s) : "",
       again: p.do_not_pay_again ? again(s) : "",
       safe: p.do_not_pay_again && p.status === "confirming" ? texts.text("safe", null) : "",
-      review: p.review && !waiting ? reviewText(s, "review.also") : "",
+      review: waiting ? "" : alsoReviewed(s),
+      coupon: p.compensation ? p.compensation.text : "",
       steps: steps(s),
       rows: rows(s),
       timeline: timeline(s),
+      returns: false,
     },
+    wording(s),
     ring(s),
     actions(s),
   );
+  // A coupon, a refund or a note must be read first.
+  screen.returns = p.status === "succeeded" && !!screen.detail && !p.compensation && !refundOf(s) && !screen.review;
+  return screen;
+}
+
+/** What is told to those who wait, as long as it holds. */
+function announcement({ announced, scope, lang, now }: Situation): string {
+  const found = announced.filter((a) => ms(a.until) > now && (!a.scope || a.scope === scope))[0];
+  return (found && found.texts[lang]) || "";
+}
+
+/** Late is a success after the payer was told that it failed or was closed. */
+function thanks(s: Situation): string {
+  const late = s.moments.some((m) => m.event === "status.changed" && (m.status === "failed" || m.status === "closed"));
+  return late || wasDelayed(s) ? s.texts.any(late ? "succeeded.late" : "succeeded.thanks") : "";
+}
+
+function alsoReviewed(s: Situation): string {
+  if (s.p.review) {
+    const [key, vars] = review(s, "review.also");
+    return s.texts.any(key, vars);
+  }
+  return s.p.paid_twice ? s.texts.text("paid_twice", null) : "";
 }
 
 function again(s: Situation): string {
@@ -134,7 +172,7 @@ function ring({ p, now, texts }: Situation): Pick<Screen, "ring" | "ringFrom" | 
 
 type Actions = Pick<
   Screen,
-  "canClaim" | "canCheck" | "checking" | "checkNote" | "detail" | "repay" | "repayText" | "support"
+  "canClaim" | "canCheck" | "checking" | "checkNote" | "detail" | "repay" | "repayText" | "guide" | "support"
 >;
 
 function actions({ p, now, texts, checkAgainAt }: Situation): Actions {
@@ -142,14 +180,16 @@ function actions({ p, now, texts, checkAgainAt }: Situation): Actions {
   const wait = waiting && checkAgainAt > now;
   const unpaid = p.status === "awaiting_payment";
   const payable = !p.do_not_pay_again && (unpaid || p.status === "failed" || p.status === "closed");
+  const repay = payable ? safeLink(p.links.repay) : "";
   return {
     canClaim: unpaid,
     canCheck: waiting,
     checking: p.attempting,
     checkNote: wait ? texts.text("action.wait", { time: texts.time(checkAgainAt, now) }) : "",
     detail: waiting ? "" : safeLink(p.links.detail),
-    repay: payable ? safeLink(p.links.repay) : "",
+    repay,
     repayText: payable ? texts.text(unpaid ? "action.pay" : "action.repay", null) : "",
+    guide: !!repay && !unpaid,
     support: safeLink(p.links.support),
   };
 }
@@ -169,7 +209,7 @@ function rows({ p, now, texts }: Situation): Row[] {
   if (p.result.at) {
     add(texts.text("row.at", null), at(p.result.at));
   }
-  const refund = p.result.refund;
+  const { refund } = p.result;
   if (!refund) {
     return found;
   }

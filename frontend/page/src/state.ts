@@ -2,13 +2,17 @@ import type { Connection, StateFrame } from "../../client/src/index";
 import { ms } from "./order";
 import type { Moment, Progress } from "./order";
 import type { MoneyFormat } from "./texts";
-import type { Rules } from "./screen";
+import type { Announcement, Rules } from "./screen";
 
 /** What the page starts from; the server puts it into the page as JSON. */
 export interface Boot {
   topic: string;
   token: string;
   brand: string;
+  lang: string;
+  version: string;
+  scope: string;
+  announced: Announcement[];
   now: string;
   progress: Progress;
   moments: Moment[];
@@ -24,6 +28,7 @@ export type Notice = "" | "checking" | "claimed" | "too_soon" | "failed";
 export interface State {
   progress: Progress;
   moments: Moment[];
+  announced: Announcement[];
   checkAgainAt: number;
   /** How the payer's last action ended; null keeps what the server rendered. */
   notice: Notice | null;
@@ -44,6 +49,7 @@ export function initialState(boot: Boot): State {
   return {
     progress: boot.progress,
     moments: boot.moments,
+    announced: boot.announced,
     checkAgainAt: ms(boot.check_again_at),
     notice: null,
     connection: "down",
@@ -58,32 +64,35 @@ export function reduce(state: State, action: Action): State {
     case "frame":
       return takeFrame(state, action.frame, action.now);
     case "connection":
-      return { ...state, connection: action.connection };
+      return changed(state, { connection: action.connection });
     case "network":
-      return { ...state, offline: action.offline };
+      return changed(state, { offline: action.offline });
     case "notice":
-      return {
-        ...state,
+      return changed(state, {
         notice: action.notice,
         checkAgainAt: action.checkAgainAt === undefined ? state.checkAgainAt : action.checkAgainAt,
-      };
+      });
   }
+}
+
+/** A copy with some fields changed; es2017 has no spread of objects. */
+function changed(state: State, fields: Partial<State>): State {
+  return Object.assign({}, state, fields);
 }
 
 /** A frame with a lower seq than the known one changes nothing: states never go back. */
 function takeFrame(state: State, frame: StateFrame, now: number): State {
   const progress = frame.data as Progress | undefined;
-  const confirmed = { ...state, confirmedAt: now, offline: false };
+  const confirmed = changed(state, { confirmedAt: now, offline: false });
   if (frame.type === "current" || !progress || progress.seq <= state.progress.seq) {
     return confirmed;
   }
   const moved = progress.status !== state.progress.status || progress.attempt !== state.progress.attempt;
-  return {
-    ...confirmed,
+  return changed(confirmed, {
     progress,
     moments: remember(state.moments, frame, state.progress),
     notice: moved ? "" : state.notice,
-  };
+  });
 }
 
 /** Adds what a frame tells to the history. Cases that only the merchant sees have no

@@ -30,6 +30,11 @@ export class Texts {
     return text;
   }
 
+  /** The text of a key that is put together. */
+  any(key: string, vars?: object): string {
+    return this.text(key as keyof Messages, (vars || null) as null);
+  }
+
   money(m: Money): string {
     const digits = this.format.digits;
     let minor = String(Math.abs(m.minor));
@@ -48,11 +53,22 @@ export class Texts {
     if (iso.slice(0, 10) === this.local(now).toISOString().slice(0, 10)) {
       return iso.slice(11, 19);
     }
-    return this.text("date", {
-      day: String(local.getUTCDate()),
-      month: this.text("months", null).split(" ")[local.getUTCMonth()] || "",
-      clock: iso.slice(11, 16),
-    });
+    return this.any("date", this.day(local, iso.slice(11, 16)));
+  }
+
+  /** The day that is n days from Monday to Friday after from, "" once it is over. */
+  workingDay(from: number, n: number, now: number): string {
+    const day = this.local(from);
+    while (n > 0) {
+      day.setUTCDate(day.getUTCDate() + 1);
+      n -= day.getUTCDay() % 6 ? 1 : 0;
+    }
+    const over = this.local(now).toISOString().slice(0, 10) > day.toISOString().slice(0, 10);
+    return over ? "" : this.any("day", this.day(day, ""));
+  }
+
+  private day(local: Date, clock: string): object {
+    return { day: local.getUTCDate(), month: this.text("months", null).split(" ")[local.getUTCMonth()], clock };
   }
 
   /** A date whose UTC fields are the local ones. */

@@ -7,6 +7,8 @@ export interface Wording {
   title: string;
   headline: string;
   lead: string;
+  /** The key of the lead. */
+  wording: string;
 }
 
 /** One dot of the stepper. */
@@ -19,35 +21,42 @@ export interface Step {
 
 type Name = "awaiting" | "confirming" | "received" | "review" | "succeeded" | "failed" | "closed" | "refunding" | "refunded";
 
+/** What goes into any lead. */
+interface Vars {
+  n?: number;
+  time?: string;
+  amount?: string;
+  date?: string;
+}
+
 /** Chooses the texts for the state. */
 export function wording(s: Situation): Wording {
-  const { p, texts, rules } = s;
-  const named = (name: Name, lead: string): Wording => ({
-    title: texts.text((name + ".title") as "failed.title", null),
-    headline: texts.text((name + ".headline") as "failed.headline", null),
-    lead,
+  const { p, texts } = s;
+  const named = (name: Name, [key, vars]: [string, Vars?]): Wording => ({
+    title: texts.any(name + ".title"),
+    headline: texts.any(name + ".headline"),
+    lead: texts.any(key, vars),
+    wording: key,
   });
   switch (p.status) {
     case "awaiting_payment":
-      return p.review
-        ? named("review", reviewText(s, "review.lead"))
-        : named("awaiting", texts.text("awaiting.lead", null));
+      return p.review ? named("review", review(s, "review.lead")) : named("awaiting", ["awaiting.lead"]);
     case "succeeded":
-      return named("succeeded", texts.text("succeeded.lead", null));
+      return named("succeeded", ["succeeded.lead"]);
     case "failed":
       return named("failed", failed(s));
     case "closed":
-      return named("closed", texts.text("closed.lead", null));
+      return named("closed", ["closed.lead"]);
     case "refunding":
-      return named("refunding", texts.text("refunding.lead", { n: rules.refundDays }));
+      return named("refunding", onItsWay(s, "refunding.lead", "refunding.slow"));
     case "refunded":
       return named("refunded", refunded(s));
     default:
       if (p.review) {
-        return named("review", reviewText(s, "review.lead"));
+        return named("review", review(s, "review.lead"));
       }
       return p.step === "payment_received"
-        ? named("received", texts.text(isSlow(s) ? "received.slow" : "received.lead", null))
+        ? named("received", [isSlow(s) ? "received.slow" : "received.lead"])
         : named("confirming", expectation(s));
   }
 }
@@ -59,50 +68,58 @@ function isSlow({ p, now }: Situation): boolean {
 }
 
 /** How long it usually takes, and the truth when it takes longer. */
-function expectation(s: Situation): string {
+function expectation(s: Situation): [string, Vars?] {
   const { p, now, texts } = s;
   if (isSlow(s)) {
-    return texts.text("confirming.slow", null);
+    return ["confirming.slow"];
   }
   if (!p.expected || !p.expected.late_by) {
-    return texts.text("confirming.asking", null);
+    return ["confirming.asking"];
   }
   const typical = ms(p.expected.typical_by);
   return now < typical
-    ? texts.text("confirming.usual", { n: Math.ceil((typical - now) / 60_000) })
-    : texts.text("confirming.most", { time: texts.time(ms(p.expected.late_by), now) });
+    ? ["confirming.usual", { n: Math.ceil((typical - now) / 60_000) }]
+    : ["confirming.most", { time: texts.time(ms(p.expected.late_by), now) }];
 }
 
 /** Promises the time of the answer, or apologises once it has passed. */
-export function reviewText({ p, now, texts }: Situation, key: "review.lead" | "review.also"): string {
+export function review({ p, now, texts }: Situation, key: "review.lead" | "review.also"): [string, Vars?] {
   const by = p.review ? ms(p.review.answer_by) : 0;
-  return now >= by ? texts.text("review.overdue", null) : texts.text(key, { time: texts.time(by, now) });
+  return now >= by ? ["review.overdue"] : [key, { time: texts.time(by, now) }];
 }
 
-function refundOf({ p }: Situation): Refund | null {
+export function refundOf({ p }: Situation): Refund | null {
   return p.result && p.result.refund;
 }
 
 /** With a refund money moved; without one it is called "not charged" only while paying
  * again is known to be safe. */
-function failed(s: Situation): string {
+function failed(s: Situation): [string, Vars?] {
   const refund = refundOf(s);
-  const { p, now, texts, rules } = s;
-  if (refund) {
-    return refund.credited_at
-      ? texts.text("failed.credited", { time: texts.time(ms(refund.credited_at), now) })
-      : texts.text("failed.returned", { n: rules.refundDays });
+  if (!refund) {
+    return [s.p.do_not_pay_again ? "failed.unclear" : "failed.free"];
   }
-  return texts.text(p.do_not_pay_again ? "failed.unclear" : "failed.free", null);
+  return refund.credited_at
+    ? ["failed.credited", { time: s.texts.time(ms(refund.credited_at), s.now) }]
+    : onItsWay(s, "failed.returned", "failed.slow");
 }
 
-function refunded(s: Situation): string {
-  const refund = refundOf(s);
+/** Says by when a refund should be there, and admits it when that day is over. */
+function onItsWay(s: Situation, key: string, slow: string): [string, Vars] {
   const { p, now, texts } = s;
-  const amount = texts.money(refund ? refund.amount : p.amount);
+  const refund = refundOf(s);
+  const from = (refund && ms(refund.accepted_at)) || (p.result && ms(p.result.at)) || now;
+  const n = s.rules.refundDays;
+  const date = texts.workingDay(from, n, now);
+  return date ? [key, { date, n }] : [slow, { n }];
+}
+
+function refunded(s: Situation): [string, Vars] {
+  const refund = refundOf(s);
+  const amount = s.texts.money(refund ? refund.amount : s.p.amount);
   return refund && refund.credited_at
-    ? texts.text("refunded.lead", { amount, time: texts.time(ms(refund.credited_at), now) })
-    : texts.text("refunded.undated", { amount });
+    ? ["refunded.lead", { amount, time: s.texts.time(ms(refund.credited_at), s.now) }]
+    : ["refunded.undated", { amount }];
 }
 
 type StepKey = "step.submitted" | "step.received" | "step.updated" | "step.refund_accepted" | "step.refund_credited";
