@@ -73,6 +73,8 @@ func NotFound(q Query, grace time.Duration, now time.Time) error {
 func TransportError(err error) error {
 	var timeout interface{ Timeout() bool }
 	switch {
+	case errors.Is(err, errTooLong):
+		return Unreachable(CodeMalformed, errTooLong)
 	case errors.Is(err, context.Canceled):
 		return Unreachable(CodeCanceled, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
