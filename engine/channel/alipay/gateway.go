@@ -10,6 +10,7 @@ import (
 	sdk "github.com/smartwalle/alipay/v3"
 
 	"anxin/engine/channel"
+	"anxin/engine/channel/strictjson"
 )
 
 // biz is the content of a question.
@@ -89,12 +90,12 @@ func (c *Channel) sign(method string, content biz) (string, error) {
 	return c.api.EncodeParam(question)
 }
 
-// open takes the answer out of what the gateway sent. What is not signed is believed only
-// where it says that the question was refused at the door: the gateway does not sign for
-// whom it does not know.
+// open takes the answer out of what the gateway sent, where each name may be once. What is
+// not signed is believed only where it says that the question was refused at the door: the
+// gateway does not sign for whom it does not know.
 func (c *Channel) open(method string, raw []byte) (answer, error) {
 	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil {
+	if err := strictjson.DecodeKnown(raw, &members); err != nil {
 		return answer{}, channel.Unreachable(channel.CodeMalformed, err)
 	}
 	a := answer{raw: members[strings.ReplaceAll(method, ".", "_")+"_response"]}

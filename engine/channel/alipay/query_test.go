@@ -137,6 +137,9 @@ func TestAnswersThatAreNone(t *testing.T) {
 		"with a blank that was not signed":   {v.envelope(methodQuery, strings.Replace(good, ":", ": ", 1), signature(v.alipay, good)), channel.CodeBadSignature},
 		"with a signature that is a number":  {strings.Replace(v.answer(methodQuery, paidReply()), `"sign":"`, `"sign":1,"x":"`, 1), channel.CodeBadSignature},
 		"with a certificate in key mode":     {strings.Replace(v.answer(methodQuery, paidReply()), `"sign"`, `"alipay_cert_sn":"0011","sign"`, 1), channel.CodeBadSignature},
+		"with a field that is there twice":   {signed(strings.Replace(good, `"out_trade_no"`, `"out_trade_no":"A1002","out_trade_no"`, 1)), channel.CodeMalformed},
+		"with a field in another case":       {signed(strings.Replace(good, `"out_trade_no"`, `"OUT_TRADE_NO":"A1002","out_trade_no"`, 1)), channel.CodeMalformed},
+		"two answers":                        {strings.Replace(v.answer(methodQuery, paidReply()), "{", `{"alipay_trade_query_response":{},`, 1), channel.CodeMalformed},
 		"of another method":                  {v.answer(methodClose, paidReply()), channel.CodeMalformed},
 		"empty":                              {"", channel.CodeMalformed},
 		"null":                               {"null", channel.CodeMalformed},
@@ -339,12 +342,15 @@ func TestStatusesAndSilence(t *testing.T) {
 		permanent bool
 		after     time.Duration
 	}{
-		"a success in a 500": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500); _, _ = io.WriteString(w, body) }, "http_500", false, 0},
+		"a success in a 500": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = io.WriteString(w, body)
+		}, "http_500", false, 0},
 		"too many": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "7")
-			w.WriteHeader(429)
+			w.WriteHeader(http.StatusTooManyRequests)
 		}, "http_429", false, 7 * time.Second},
-		"forbidden": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, "http_403", true, 0},
+		"forbidden": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, "http_403", true, 0},
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 		}, "http_307", false, 0},

@@ -73,8 +73,8 @@ func keyVendor() vendor { return vendor{app: appKey(), alipay: alipayKey()} }
 func certVendor() vendor { return vendor{app: appKey(), alipay: alipayKey(), certs: chain()} }
 
 var (
-	certStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	certEnd   = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	certStart = time.Now().UTC().Truncate(time.Hour).AddDate(0, -1, 0)
+	certEnd   = certStart.AddDate(1, 0, 0)
 )
 
 // newCertificates makes what Alipay gives: a root, an issuer below it that is marked for no
@@ -288,7 +288,7 @@ func ok(pairs ...string) reply { return append(reply{"code", "10000", "msg", "Su
 
 // failure is a refusal.
 func failure(code, sub string) reply {
-	return reply{"code", code, "msg", "Business Failed", "sub_code", sub, "sub_msg", "marked: 交易的说明"}
+	return reply{"code", code, "msg", "Business Failed", "sub_code", sub, "sub_msg", "marked-words: 交易的说明"}
 }
 
 // paidReply answers about a trade that was paid.
