@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -50,7 +51,7 @@ func TestProvider(t *testing.T) {
 		Open: func(t *testing.T) providertest.Stand {
 			return providertest.HTTPService{
 				Check: (&service{nonces: map[string]bool{}}).check, Answer: answer,
-				Provider: func(t *testing.T, base string) notify.Provider { return setup(t, config(base)) },
+				Provider: func(t *testing.T, s *httptest.Server) notify.Provider { return setup(t, config(s.URL)) },
 			}.Open(t)
 		},
 		Message: message,
@@ -226,7 +227,7 @@ func TestNumbersOfOtherCountries(t *testing.T) {
 	t.Parallel()
 	stand := providertest.HTTPService{
 		Check: func(c providertest.Call) (string, error) { return c.URL.Query().Get("PhoneNumbers"), nil }, Answer: answer,
-		Provider: func(t *testing.T, base string) notify.Provider { return setup(t, config(base)) },
+		Provider: func(t *testing.T, s *httptest.Server) notify.Provider { return setup(t, config(s.URL)) },
 	}.Open(t)
 	m := message
 	m.To.Phone = "+85251234567"

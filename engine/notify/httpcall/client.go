@@ -56,6 +56,9 @@ func New(o Options) *Client {
 	}}
 }
 
+// HTTP is the client itself, with the same bounds, for libraries that fetch credentials.
+func (c *Client) HTTP() *http.Client { return c.http }
+
 // Close ends idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 

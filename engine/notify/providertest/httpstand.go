@@ -35,8 +35,8 @@ type HTTPService struct {
 	// Answer is the service's word for a behaviour; the id is the one of Check. It is asked
 	// about all but HangAfterTake, BreakAfterTake, Oversized and Garbage.
 	Answer func(b Behaviour, id string) Reply
-	// Provider makes the provider that talks to the service at a base address.
-	Provider func(t *testing.T, base string) notify.Provider
+	// Provider makes the provider that talks to the running service.
+	Provider func(t *testing.T, s *httptest.Server) notify.Provider
 	// Start begins serving, with TLS or HTTP/2 where the service has it; nil = plain.
 	Start func(s *httptest.Server)
 }
@@ -52,7 +52,7 @@ func (s HTTPService) Open(t *testing.T) Stand {
 		s.Start(stand.server)
 	}
 	t.Cleanup(stand.Close)
-	stand.provider = s.Provider(t, stand.server.URL)
+	stand.provider = s.Provider(t, stand.server)
 	if closes, ok := stand.provider.(interface{ Close() }); ok {
 		t.Cleanup(closes.Close)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strconv"
@@ -50,7 +51,7 @@ func TestProvider(t *testing.T) {
 	providertest.Run(t, providertest.Fixture{
 		Open: providertest.HTTPService{
 			Check: check, Answer: answer,
-			Provider: func(t *testing.T, base string) notify.Provider { return setup(t, config(base)) },
+			Provider: func(t *testing.T, s *httptest.Server) notify.Provider { return setup(t, config(s.URL)) },
 		}.Open,
 		Message: message,
 		Behaviours: append([]providertest.Behaviour{
