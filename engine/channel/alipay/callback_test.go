@@ -3,7 +3,6 @@ package alipay
 import (
 	"encoding/base64"
 	"errors"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,24 +11,13 @@ import (
 	"time"
 
 	"anxin/engine/channel"
+	"anxin/engine/channel/alipay/alipaytest"
 	"anxin/engine/order"
 )
 
 // modes are the two ways in which an account may be set up.
 func modes() map[string]vendor {
 	return map[string]vendor{"keys": keyVendor(), "certificates": certVendor()}
-}
-
-// deaf opens an adapter that may not dial.
-func deaf(tb testing.TB, v vendor) *Channel {
-	tb.Helper()
-	cfg := v.config("")
-	cfg.Client = &http.Client{Transport: offline{tb}}
-	c, err := New(cfg)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return c
 }
 
 func verify(tb testing.TB, c *Channel, r channel.Request) channel.Notification {
@@ -53,12 +41,12 @@ func TestNotificationTellsPayment(t *testing.T) {
 	for mode, v := range modes() {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			n := verify(t, deaf(t, v), v.notify(paidNotice()))
+			n := verify(t, deaf(t, v), v.notify(alipaytest.PaidNotice()))
 			ev := n.Evidence
 			if n.OrderNo != "A1001" || n.DedupeKey != "2026112300222160003004670000000001" {
 				t.Errorf("notification names %s, %s", n.OrderNo, n.DedupeKey)
 			}
-			if ev.Source != order.FromCallback || ev.Claims != order.ClaimsSucceeded || ev.Merchant != testSeller || *ev.Amount != cny(8800) ||
+			if ev.Source != order.FromCallback || ev.Claims != order.ClaimsSucceeded || ev.Merchant != alipaytest.SellerID || *ev.Amount != cny(8800) ||
 				ev.ChannelTxn != "2026112322001403000000000001" || ev.Refund != nil || ev.RefundedSum != nil {
 				t.Errorf("evidence is %+v", ev)
 			}
@@ -82,13 +70,13 @@ func TestNotificationSignedByOpenSSLVerifies(t *testing.T) {
 		return out
 	}
 	openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key)
-	if err := os.WriteFile(text, []byte(content(paidNotice())), 0o600); err != nil {
+	if err := os.WriteFile(text, []byte(alipaytest.Content(alipaytest.PaidNotice())), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg := v.config("")
 	cfg.AlipayPublicKey = string(openssl("pkey", "-in", key, "-pubout"))
-	signed := paidNotice().with("sign_type", "RSA2", "sign", base64.StdEncoding.EncodeToString(openssl("dgst", "-sha256", "-sign", key, text)))
-	verify(t, open(t, cfg), requestOf(signed.encode()))
+	signed := alipaytest.PaidNotice().With("sign_type", "RSA2", "sign", base64.StdEncoding.EncodeToString(openssl("dgst", "-sha256", "-sign", key, text)))
+	verify(t, open(t, cfg), requestOf(signed.Encode()))
 }
 
 func TestEveryTradeStatus(t *testing.T) {
@@ -96,7 +84,7 @@ func TestEveryTradeStatus(t *testing.T) {
 	v := keyVendor()
 	c := deaf(t, v)
 	refund := func(status, fee string) fields {
-		return paidNotice().with("trade_status", status, "refund_fee", fee, "gmt_refund", "2026-11-23 16:05:00.123", "out_biz_no", "R1001")
+		return alipaytest.PaidNotice().With("trade_status", status, "refund_fee", fee, "gmt_refund", "2026-11-23 16:05:00.123", "out_biz_no", "R1001")
 	}
 	for name, test := range map[string]struct {
 		notice fields
@@ -104,16 +92,16 @@ func TestEveryTradeStatus(t *testing.T) {
 		at     string // UTC
 		refund string // the sum, "" = no refund
 	}{
-		"pending":             {paidNotice().with("trade_status", "WAIT_BUYER_PAY", "gmt_payment", ""), order.ClaimsPending, "07:59:50", ""},
-		"paid":                {paidNotice(), order.ClaimsSucceeded, "08:00:02", ""},
-		"finished":            {paidNotice().with("trade_status", "TRADE_FINISHED"), order.ClaimsSucceeded, "08:00:02", ""},
-		"closed":              {paidNotice().with("trade_status", "TRADE_CLOSED", "gmt_payment", "", "gmt_close", "2026-11-23 16:30:00"), order.ClaimsClosed, "08:30:00", ""},
-		"closed, no time":     {paidNotice().with("trade_status", "TRADE_CLOSED", "gmt_payment", ""), order.ClaimsClosed, "08:00:03", ""},
+		"pending":             {alipaytest.PaidNotice().With("trade_status", "WAIT_BUYER_PAY", "gmt_payment", ""), order.ClaimsPending, "07:59:50", ""},
+		"paid":                {alipaytest.PaidNotice(), order.ClaimsSucceeded, "08:00:02", ""},
+		"finished":            {alipaytest.PaidNotice().With("trade_status", "TRADE_FINISHED"), order.ClaimsSucceeded, "08:00:02", ""},
+		"closed":              {alipaytest.PaidNotice().With("trade_status", "TRADE_CLOSED", "gmt_payment", "", "gmt_close", "2026-11-23 16:30:00"), order.ClaimsClosed, "08:30:00", ""},
+		"closed, no time":     {alipaytest.PaidNotice().With("trade_status", "TRADE_CLOSED", "gmt_payment", ""), order.ClaimsClosed, "08:00:03", ""},
 		"refunded in part":    {refund("TRADE_SUCCESS", "20.00"), order.ClaimsRefunded, "08:05:00", "20.00"},
 		"refunded":            {refund("TRADE_CLOSED", "88.00"), order.ClaimsRefunded, "08:05:00", "88.00"},
 		"finished after part": {refund("TRADE_FINISHED", "20"), order.ClaimsRefunded, "08:05:00", "20.00"},
-		"no time of refund":   {refund("TRADE_SUCCESS", "20.00").with("gmt_refund", ""), order.ClaimsRefunded, "08:00:03", "20.00"},
-		"nothing refunded":    {paidNotice().with("refund_fee", "0.00"), order.ClaimsSucceeded, "08:00:02", ""},
+		"no time of refund":   {refund("TRADE_SUCCESS", "20.00").With("gmt_refund", ""), order.ClaimsRefunded, "08:00:03", "20.00"},
+		"nothing refunded":    {alipaytest.PaidNotice().With("refund_fee", "0.00"), order.ClaimsSucceeded, "08:00:02", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -138,7 +126,7 @@ func TestEveryTradeStatus(t *testing.T) {
 func TestClosedByARefundWithoutSum(t *testing.T) {
 	t.Parallel()
 	v := keyVendor()
-	ev := verify(t, deaf(t, v), v.notify(paidNotice().with("trade_status", "TRADE_CLOSED", "gmt_refund", "2026-11-23 16:05:00"))).Evidence
+	ev := verify(t, deaf(t, v), v.notify(alipaytest.PaidNotice().With("trade_status", "TRADE_CLOSED", "gmt_refund", "2026-11-23 16:05:00"))).Evidence
 	if ev.Claims != order.ClaimsRefunded || ev.Refund == nil || ev.Refund.Amount != nil || ev.RefundedSum != nil {
 		t.Errorf("evidence is %+v", ev)
 	}
@@ -150,11 +138,11 @@ func TestRefundFeeIsTheSumOfAllRefunds(t *testing.T) {
 	t.Parallel()
 	v := keyVendor()
 	c := deaf(t, v)
-	first := paidNotice().with("refund_fee", "20.00", "gmt_refund", "2026-11-23 16:05:00", "out_biz_no", "R1")
-	second := paidNotice().with("refund_fee", "50.00", "gmt_refund", "2026-11-23 16:06:00", "out_biz_no", "R2")
-	last := paidNotice().with("refund_fee", "88.00", "gmt_refund", "2026-11-23 16:07:00", "out_biz_no", "R3", "trade_status", "TRADE_CLOSED")
+	first := alipaytest.PaidNotice().With("refund_fee", "20.00", "gmt_refund", "2026-11-23 16:05:00", "out_biz_no", "R1")
+	second := alipaytest.PaidNotice().With("refund_fee", "50.00", "gmt_refund", "2026-11-23 16:06:00", "out_biz_no", "R2")
+	last := alipaytest.PaidNotice().With("refund_fee", "88.00", "gmt_refund", "2026-11-23 16:07:00", "out_biz_no", "R3", "trade_status", "TRADE_CLOSED")
 	for name, notices := range map[string][]fields{
-		"in order": {paidNotice(), first, second, first, last}, "overtaken": {second, first, paidNotice(), last, second}, "only the last": {last},
+		"in order": {alipaytest.PaidNotice(), first, second, first, last}, "overtaken": {second, first, alipaytest.PaidNotice(), last, second}, "only the last": {last},
 	} {
 		o := registered(t)
 		for i, f := range notices {
@@ -176,7 +164,7 @@ func TestRefundFeeIsTheSumOfAllRefunds(t *testing.T) {
 func registered(tb testing.TB) order.Order {
 	tb.Helper()
 	c, err := order.Register(order.Registration{
-		OrderNo: "A1001", Backend: "shop", Channel: "alipay", Merchant: testSeller, Mode: order.Managed,
+		OrderNo: "A1001", Backend: "shop", Channel: "alipay", Merchant: alipaytest.SellerID, Mode: order.Managed,
 		Amount: cny(8800), Subject: "tea", Payer: order.Payer{ID: "u-1", Locale: "zh-CN"},
 	}, order.At(time.Now()))
 	if err != nil {
@@ -192,17 +180,17 @@ func TestAmountsAreExact(t *testing.T) {
 	v := keyVendor()
 	c := deaf(t, v)
 	for decimal, fen := range map[string]int64{"88": 8800, "88.0": 8800, "88.00": 8800, "0.01": 1, "0.07": 7, "1.10": 110, "100000000.00": 10_000_000_000, "9007199254740.93": 900719925474093} {
-		if n := verify(t, c, v.notify(paidNotice().with("total_amount", decimal))); *n.Evidence.Amount != cny(fen) {
+		if n := verify(t, c, v.notify(alipaytest.PaidNotice().With("total_amount", decimal))); *n.Evidence.Amount != cny(fen) {
 			t.Errorf("%s is read as %+v", decimal, n.Evidence.Amount)
 		}
 	}
 	for _, decimal := range []string{"88.001", "8.8e1", "+88", "-88.00", "88,00", "", "0", "NaN", "８８", "88.", ".5", "10000000000000.01"} {
-		refused(t, c, v.notify(paidNotice().with("total_amount", decimal)), channel.ErrMalformed)
+		refused(t, c, v.notify(alipaytest.PaidNotice().With("total_amount", decimal)), channel.ErrMalformed)
 	}
-	if ev := verify(t, c, v.notify(paidNotice().with("trans_currency", "USD"))).Evidence; ev.Amount.Currency != "USD" {
+	if ev := verify(t, c, v.notify(alipaytest.PaidNotice().With("trans_currency", "USD"))).Evidence; ev.Amount.Currency != "USD" {
 		t.Errorf("dollars are read as %+v", ev.Amount)
 	}
-	refused(t, c, v.notify(paidNotice().with("trans_currency", "XXX")), channel.ErrMalformed)
+	refused(t, c, v.notify(alipaytest.PaidNotice().With("trans_currency", "XXX")), channel.ErrMalformed)
 }
 
 // The library would verify all of these.
@@ -214,17 +202,17 @@ func TestWhatTheLibraryLetsThrough(t *testing.T) {
 		r    channel.Request
 		want error
 	}{
-		"another application":         {v.notify(paidNotice().with("app_id", "2021000000000009")), channel.ErrMerchant},
-		"no application":              {v.notify(paidNotice().with("app_id", "")), channel.ErrMerchant},
-		"sign_type of the old kind":   {requestOf(v.sign(paidNotice()).with("sign_type", "RSA").encode()), channel.ErrSignature},
-		"sign_type in small letters":  {requestOf(v.sign(paidNotice()).with("sign_type", "rsa2").encode()), channel.ErrSignature},
-		"no sign_type":                {requestOf(v.sign(paidNotice()).with("sign_type", "").encode()), channel.ErrSignature},
-		"a certificate in key mode":   {requestOf(v.sign(paidNotice()).with("alipay_cert_sn", "0011").encode()), channel.ErrSignature},
-		"the library's own name":      {requestOf(v.sign(paidNotice()).with("alipay_cert_sn", "alipay-public-key").encode()), channel.ErrSignature},
-		"a signature in other base64": {requestOf(twist(v.sign(paidNotice())).encode()), channel.ErrSignature},
-		"a signature with line ends":  {requestOf(v.sign(paidNotice()).with("sign", v.sign(paidNotice())["sign"]+"\n").encode()), channel.ErrSignature},
-		"a field that is there twice": {requestOf(append(v.sign(paidNotice()).encode(), "&out_trade_no=A1001"...)), channel.ErrMalformed},
-		"a sign that is there twice":  {requestOf(append(v.sign(paidNotice()).encode(), "&sign=x"...)), channel.ErrMalformed},
+		"another application":         {v.notify(alipaytest.PaidNotice().With("app_id", "2021000000000009")), channel.ErrMerchant},
+		"no application":              {v.notify(alipaytest.PaidNotice().With("app_id", "")), channel.ErrMerchant},
+		"sign_type of the old kind":   {requestOf(v.Sign(alipaytest.PaidNotice()).With("sign_type", "RSA").Encode()), channel.ErrSignature},
+		"sign_type in small letters":  {requestOf(v.Sign(alipaytest.PaidNotice()).With("sign_type", "rsa2").Encode()), channel.ErrSignature},
+		"no sign_type":                {requestOf(v.Sign(alipaytest.PaidNotice()).With("sign_type", "").Encode()), channel.ErrSignature},
+		"a certificate in key mode":   {requestOf(v.Sign(alipaytest.PaidNotice()).With("alipay_cert_sn", "0011").Encode()), channel.ErrSignature},
+		"the library's own name":      {requestOf(v.Sign(alipaytest.PaidNotice()).With("alipay_cert_sn", "alipay-public-key").Encode()), channel.ErrSignature},
+		"a signature in other base64": {requestOf(twist(v.Sign(alipaytest.PaidNotice())).Encode()), channel.ErrSignature},
+		"a signature with line ends":  {requestOf(v.Sign(alipaytest.PaidNotice()).With("sign", v.Sign(alipaytest.PaidNotice())["sign"]+"\n").Encode()), channel.ErrSignature},
+		"a field that is there twice": {requestOf(append(v.Sign(alipaytest.PaidNotice()).Encode(), "&out_trade_no=A1001"...)), channel.ErrMalformed},
+		"a sign that is there twice":  {requestOf(append(v.Sign(alipaytest.PaidNotice()).Encode(), "&sign=x"...)), channel.ErrMalformed},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -240,7 +228,7 @@ func twist(f fields) fields {
 	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	at := len(sign) - 3
 	sign[at] = digits[strings.IndexByte(digits, sign[at])+1]
-	return f.with("sign", string(sign))
+	return f.With("sign", string(sign))
 }
 
 // Fields of the URL count for nothing: neither do they complete a notification nor does
@@ -250,9 +238,9 @@ func TestOnlyTheBodyIsRead(t *testing.T) {
 	v := keyVendor()
 	c := deaf(t, v)
 	empty := requestOf(nil)
-	empty.Query = string(v.sign(paidNotice()).encode())
+	empty.Query = string(v.Sign(alipaytest.PaidNotice()).Encode())
 	refused(t, c, empty, channel.ErrSignature)
-	both := v.notify(paidNotice())
+	both := v.notify(alipaytest.PaidNotice())
 	both.Query = "out_trade_no=A9999&total_amount=0.01&sign=x&sign_type=RSA"
 	if n := verify(t, c, both); n.OrderNo != "A1001" || *n.Evidence.Amount != cny(8800) {
 		t.Errorf("the URL's query made it %+v", n)
@@ -265,26 +253,26 @@ func TestUnknownCertificateIsABadSignatureAndNotFetched(t *testing.T) {
 	t.Parallel()
 	v := certVendor()
 	c := deaf(t, v)
-	refused(t, c, requestOf(v.sign(paidNotice()).with("alipay_cert_sn", strings.Repeat("0", 32)).encode()), channel.ErrSignature)
+	refused(t, c, requestOf(v.Sign(alipaytest.PaidNotice()).With("alipay_cert_sn", strings.Repeat("0", 32)).Encode()), channel.ErrSignature)
 	// The serial of a certificate that is known, with the signature of another.
-	refused(t, c, requestOf(v.sign(paidNotice()).with("alipay_cert_sn", v.certs.nextSerial).encode()), channel.ErrSignature)
+	refused(t, c, requestOf(v.Sign(alipaytest.PaidNotice()).With("alipay_cert_sn", v.Certs.NextSerial).Encode()), channel.ErrSignature)
 	// The other certificate has its turn when Alipay changes over.
 	next := v
-	next.alipay = v.certs.nextKey
-	verify(t, c, requestOf(next.sign(paidNotice()).with("alipay_cert_sn", v.certs.nextSerial).encode()))
+	next.Alipay = v.Certs.NextKey
+	verify(t, c, requestOf(next.Sign(alipaytest.PaidNotice()).With("alipay_cert_sn", v.Certs.NextSerial).Encode()))
 	for _, from := range []vendor{v, next} { // an older notification names none
-		verify(t, c, requestOf(from.sign(paidNotice()).with("alipay_cert_sn", "").encode()))
+		verify(t, c, requestOf(from.Sign(alipaytest.PaidNotice()).With("alipay_cert_sn", "").Encode()))
 	}
 	// The certificate of the issuer lies beside, and signs no notification.
 	issuer := v
-	issuer.alipay = v.certs.issuerKey
-	refused(t, c, requestOf(issuer.sign(paidNotice()).with("alipay_cert_sn", nameOf(v.certs.issuer)).encode()), channel.ErrSignature)
+	issuer.Alipay = v.Certs.IssuerKey
+	refused(t, c, requestOf(issuer.Sign(alipaytest.PaidNotice()).With("alipay_cert_sn", v.Certs.IssuerSerial).Encode()), channel.ErrSignature)
 }
 
 func TestNotificationsVerifyAtAnyAge(t *testing.T) {
 	t.Parallel()
 	v := keyVendor()
-	old := paidNotice().with("notify_time", "2016-01-02 03:04:05", "gmt_create", "2016-01-02 03:04:00", "gmt_payment", "2016-01-02 03:04:03")
+	old := alipaytest.PaidNotice().With("notify_time", "2016-01-02 03:04:05", "gmt_create", "2016-01-02 03:04:00", "gmt_payment", "2016-01-02 03:04:03")
 	if n := verify(t, deaf(t, v), v.notify(old)); n.Evidence.OccurredAt.Std().Year() != 2016 {
 		t.Errorf("evidence is %+v", n.Evidence)
 	}
@@ -293,7 +281,7 @@ func TestNotificationsVerifyAtAnyAge(t *testing.T) {
 func TestAnotherSellerIsEvidenceThatOpensACase(t *testing.T) {
 	t.Parallel()
 	v := keyVendor()
-	n := verify(t, deaf(t, v), v.notify(paidNotice().with("seller_id", "2088000000000099")))
+	n := verify(t, deaf(t, v), v.notify(alipaytest.PaidNotice().With("seller_id", "2088000000000099")))
 	if n.Evidence.Merchant != "2088000000000099" {
 		t.Fatalf("evidence is %+v", n.Evidence)
 	}
@@ -301,7 +289,7 @@ func TestAnotherSellerIsEvidenceThatOpensACase(t *testing.T) {
 	if o.Payment != order.Pending || len(o.Cases) != 1 || o.Cases[0].Kind != order.CaseMerchantMismatch {
 		t.Errorf("the order is %s with cases %+v", o.Payment, o.Cases)
 	}
-	refused(t, deaf(t, v), v.notify(paidNotice().with("seller_id", "")), channel.ErrMalformed)
+	refused(t, deaf(t, v), v.notify(alipaytest.PaidNotice().With("seller_id", "")), channel.ErrMalformed)
 }
 
 // Agreements and the like come to the same address.
@@ -309,11 +297,11 @@ func TestNotificationAboutNoTradeTellsNothing(t *testing.T) {
 	t.Parallel()
 	v := keyVendor()
 	c := deaf(t, v)
-	agreement := fields{"notify_type": "dut_user_sign", "notify_id": "n1", "app_id": testApp, "agreement_no": "20260000000000000001", "status": "NORMAL"}
+	agreement := fields{"notify_type": "dut_user_sign", "notify_id": "n1", "app_id": alipaytest.AppID, "agreement_no": "20260000000000000001", "status": "NORMAL"}
 	if notes, err := c.Verify(t.Context(), v.notify(agreement)); err != nil || notes != nil {
 		t.Errorf("notes %+v, error %v", notes, err)
 	}
-	refused(t, c, requestOf(agreement.with("sign", signature(otherKey(), content(agreement)), "sign_type", "RSA2").encode()), channel.ErrSignature)
+	refused(t, c, requestOf(agreement.With("sign", alipaytest.Signature(alipaytest.OtherKey(), alipaytest.Content(agreement)), "sign_type", "RSA2").Encode()), channel.ErrSignature)
 }
 
 func TestSignedNonsenseIsMalformed(t *testing.T) {
@@ -321,20 +309,20 @@ func TestSignedNonsenseIsMalformed(t *testing.T) {
 	v := keyVendor()
 	c := deaf(t, v)
 	for what, f := range map[string]fields{
-		"no id":                  paidNotice().with("notify_id", ""),
-		"an id with blanks":      paidNotice().with("notify_id", "a b"),
-		"no order":               paidNotice().with("out_trade_no", ""),
-		"an order of no kind":    paidNotice().with("out_trade_no", "../etc"),
-		"no number of the trade": paidNotice().with("trade_no", ""),
-		"no status":              paidNotice().with("trade_status", ""),
-		"an unknown status":      paidNotice().with("trade_status", "TRADE_PENDING"),
-		"a time of no day":       paidNotice().with("gmt_payment", "2026-13-01 00:00:00"),
-		"a time with a zone":     paidNotice().with("gmt_payment", "2026-11-23T16:00:02+08:00"),
-		"a sum that is no sum":   paidNotice().with("refund_fee", "1.005"),
-		"a refund without sum":   paidNotice().with("gmt_refund", "2026-11-23 16:05:00"),
-		"a refund of nothing":    paidNotice().with("refund_fee", "0.00", "gmt_refund", "2026-11-23 16:05:00"),
-		"a refund of no time":    paidNotice().with("refund_fee", "1.00", "gmt_refund", "soon"),
-		"a refund of odd name":   paidNotice().with("refund_fee", "1.00", "out_biz_no", "R 1"),
+		"no id":                  alipaytest.PaidNotice().With("notify_id", ""),
+		"an id with blanks":      alipaytest.PaidNotice().With("notify_id", "a b"),
+		"no order":               alipaytest.PaidNotice().With("out_trade_no", ""),
+		"an order of no kind":    alipaytest.PaidNotice().With("out_trade_no", "../etc"),
+		"no number of the trade": alipaytest.PaidNotice().With("trade_no", ""),
+		"no status":              alipaytest.PaidNotice().With("trade_status", ""),
+		"an unknown status":      alipaytest.PaidNotice().With("trade_status", "TRADE_PENDING"),
+		"a time of no day":       alipaytest.PaidNotice().With("gmt_payment", "2026-13-01 00:00:00"),
+		"a time with a zone":     alipaytest.PaidNotice().With("gmt_payment", "2026-11-23T16:00:02+08:00"),
+		"a sum that is no sum":   alipaytest.PaidNotice().With("refund_fee", "1.005"),
+		"a refund without sum":   alipaytest.PaidNotice().With("gmt_refund", "2026-11-23 16:05:00"),
+		"a refund of nothing":    alipaytest.PaidNotice().With("refund_fee", "0.00", "gmt_refund", "2026-11-23 16:05:00"),
+		"a refund of no time":    alipaytest.PaidNotice().With("refund_fee", "1.00", "gmt_refund", "soon"),
+		"a refund of odd name":   alipaytest.PaidNotice().With("refund_fee", "1.00", "out_biz_no", "R 1"),
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -351,10 +339,10 @@ func TestRefusedNotificationNamesItsOrderOnlyWhenItReads(t *testing.T) {
 	v := keyVendor()
 	c := deaf(t, v)
 	for name, f := range map[string]fields{
-		"A1001": v.sign(paidNotice()).with("total_amount", "0.01"),
-		"":      v.sign(paidNotice()).with("out_trade_no", "<script>"),
+		"A1001": v.Sign(alipaytest.PaidNotice()).With("total_amount", "0.01"),
+		"":      v.Sign(alipaytest.PaidNotice()).With("out_trade_no", "<script>"),
 	} {
-		_, err := c.Verify(t.Context(), requestOf(f.encode()))
+		_, err := c.Verify(t.Context(), requestOf(f.Encode()))
 		got := ""
 		if named, ok := errors.AsType[*channel.CallbackError](err); ok {
 			got = named.OrderNo

@@ -86,7 +86,7 @@ func (cfg Config) check() (keys, error) {
 	case !sellerIDPattern.MatchString(cfg.SellerID):
 		return keys{}, &ConfigError{"seller_id", errSellerID}
 	case cfg.GatewayURL != "" && !usableGateway(cfg.GatewayURL):
-		return keys{}, &ConfigError{"gateway_url", errGateway}
+		return keys{}, &ConfigError{"gateway", errGateway}
 	}
 	private, err := parsePrivateKey(cfg.PrivateKey)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"anxin/engine/channel"
+	"anxin/engine/channel/alipay/alipaytest"
 )
 
 func TestConfigIsChecked(t *testing.T) {
@@ -33,18 +34,18 @@ func TestConfigIsChecked(t *testing.T) {
 		"an app of letters":            {keyMode, func(c *Config) { c.AppID = "wx123" }, "app_id"},
 		"an e-mail for the seller":     {keyMode, func(c *Config) { c.SellerID = "shop@example.test" }, "seller_id"},
 		"no seller":                    {keyMode, func(c *Config) { c.SellerID = "" }, "seller_id"},
-		"a gateway without TLS":        {keyMode, func(c *Config) { c.GatewayURL = "http://openapi.alipay.com/gateway.do" }, "gateway_url"},
-		"a gateway with a query":       {keyMode, func(c *Config) { c.GatewayURL = ProductionGateway + "?charset=GBK" }, "gateway_url"},
-		"a gateway with a password":    {keyMode, func(c *Config) { c.GatewayURL = "https://a:b@example.test/" }, "gateway_url"},
+		"a gateway without TLS":        {keyMode, func(c *Config) { c.GatewayURL = "http://openapi.alipay.com/gateway.do" }, "gateway"},
+		"a gateway with a query":       {keyMode, func(c *Config) { c.GatewayURL = ProductionGateway + "?charset=GBK" }, "gateway"},
+		"a gateway with a password":    {keyMode, func(c *Config) { c.GatewayURL = "https://a:b@example.test/" }, "gateway"},
 		"no key":                       {keyMode, func(c *Config) { c.PrivateKey = "" }, "private_key"},
 		"a key that is none":           {keyMode, func(c *Config) { c.PrivateKey = "MIIE secret" }, "private_key"},
 		"a public key for the private": {keyMode, func(c *Config) { c.PrivateKey = c.AlipayPublicKey }, "private_key"},
 		"a short key":                  {keyMode, func(c *Config) { c.PrivateKey = base64.StdEncoding.EncodeToString(shortKey(t)) }, "private_key"},
 		"a key of another kind":        {keyMode, func(c *Config) { c.PrivateKey = base64.StdEncoding.EncodeToString(curveKey(t)) }, "private_key"},
-		"the application's own key":    {keyMode, func(c *Config) { c.AlipayPublicKey = publicOf(t, &appKey().PublicKey) }, "alipay_public_key"},
+		"the application's own key":    {keyMode, func(c *Config) { c.AlipayPublicKey = publicOf(t, &keyMode.App.PublicKey) }, "alipay_public_key"},
 		"a public key that is none":    {keyMode, func(c *Config) { c.AlipayPublicKey = "MIIB" }, "alipay_public_key"},
 		"nothing of Alipay's":          {keyMode, func(c *Config) { c.AlipayPublicKey = "" }, "alipay_public_key"},
-		"both modes":                   {certMode, func(c *Config) { c.AlipayPublicKey = publicOf(t, &alipayKey().PublicKey) }, "alipay_public_key"},
+		"both modes":                   {certMode, func(c *Config) { c.AlipayPublicKey = publicOf(t, &keyMode.Alipay.PublicKey) }, "alipay_public_key"},
 		"two of three certificates":    {certMode, func(c *Config) { c.RootCert = "" }, "alipay_public_key"},
 		"a root file without a root":   {certMode, func(c *Config) { c.RootCert = "text" }, "root_cert"},
 		"no certificate":               {certMode, func(c *Config) { c.AppCert = "text" }, "app_cert"},
@@ -104,8 +105,8 @@ func publicOf(t *testing.T, key *rsa.PublicKey) string {
 func TestKeysAreReadInAllTheirShapes(t *testing.T) {
 	t.Parallel()
 	v := keyVendor()
-	pkcs1 := x509.MarshalPKCS1PrivateKey(v.app)
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(v.app)
+	pkcs1 := x509.MarshalPKCS1PrivateKey(v.App)
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(v.App)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func TestKeysAreReadInAllTheirShapes(t *testing.T) {
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	p := deaf(t, keyVendor()).Policy()
-	if p.Merchant != testSeller || p.QueryTimeout != queryTimeout || p.MaxBody != maxNotice || p.Freshness != 0 || p.QPS != queriesPerSecond {
+	if p.Merchant != alipaytest.SellerID || p.QueryTimeout != queryTimeout || p.MaxBody != maxNotice || p.Freshness != 0 || p.QPS != queriesPerSecond {
 		t.Errorf("policy is %+v", p)
 	}
 	for _, can := range channel.Capabilities {
@@ -153,18 +154,18 @@ func TestInspect(t *testing.T) {
 	}
 	v := certVendor()
 	c := deaf(t, v)
-	app, alipay, next := "application certificate "+v.certs.appSerial[:4], "Alipay certificate "+v.certs.alipaySerial[:4], "Alipay certificate "+v.certs.nextSerial[:4]
+	app, alipay, next := "application certificate "+v.Certs.AppSerial[:4], "Alipay certificate "+v.Certs.AlipaySerial[:4], "Alipay certificate "+v.Certs.NextSerial[:4]
 	for at, want := range map[time.Time]channel.Level{
-		certStart.Add(-time.Hour): channel.LevelError, certStart.Add(time.Hour): channel.LevelOK,
-		certEnd.Add(-time.Hour): channel.LevelWarn, certEnd.Add(time.Hour): channel.LevelError,
+		alipaytest.NotBefore.Add(-time.Hour): channel.LevelError, alipaytest.NotBefore.Add(time.Hour): channel.LevelOK,
+		alipaytest.NotAfter.Add(-time.Hour): channel.LevelWarn, alipaytest.NotAfter.Add(time.Hour): channel.LevelError,
 	} {
 		levels := findings(c, at)
 		if levels[app] != want || levels[alipay] != want || levels[next] != want || len(levels) != 4 {
 			t.Errorf("at %s found %v, want %s", at, levels, want)
 		}
 	}
-	for _, f := range c.Inspect(certStart.Add(time.Hour)) {
-		if strings.Contains(f.Subject, "certificate") && !f.ExpiresAt.Equal(certEnd) {
+	for _, f := range c.Inspect(alipaytest.NotBefore.Add(time.Hour)) {
+		if strings.Contains(f.Subject, "certificate") && !f.ExpiresAt.Equal(alipaytest.NotAfter) {
 			t.Errorf("%s ends at %v", f.Subject, f.ExpiresAt)
 		}
 	}
@@ -174,12 +175,12 @@ func TestInspectFollowsTheChain(t *testing.T) {
 	t.Parallel()
 	v := certVendor()
 	cfg := v.config("")
-	_, cfg.RootCert = newCertificate(1, "root", nil, otherKey(), otherKey())
+	_, cfg.RootCert = alipaytest.NewCertificate(1, "root", nil, alipaytest.OtherKey(), alipaytest.OtherKey())
 	c, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if levels := findings(c, certStart.Add(time.Hour)); levels["Alipay certificate "+v.certs.alipaySerial[:4]] != channel.LevelWarn {
+	if levels := findings(c, alipaytest.NotBefore.Add(time.Hour)); levels["Alipay certificate "+v.Certs.AlipaySerial[:4]] != channel.LevelWarn {
 		t.Errorf("a root of the same name and another key leads to %v", levels)
 	}
 }
@@ -227,7 +228,7 @@ func TestVendorsFilesAreUnderstood(t *testing.T) {
 	if got := sent.Get("alipay_root_cert_sn"); got != "687b59193f3f462dd5336e5abf83c5d8_02941eef3187dddf3d3b83462e1dfcf6" {
 		t.Errorf("the root certificates are named %s", got)
 	}
-	if got := sent.Get("app_cert_sn"); got != nameOf(c.keys.appCert) || got != serial(c.keys.appCert) {
+	if got := sent.Get("app_cert_sn"); got != alipaytest.NameOf(c.keys.appCert) || got != serial(c.keys.appCert) {
 		t.Errorf("the application's certificate is named %s", got)
 	}
 	levels := findings(c, time.Date(2023, 7, 1, 0, 0, 0, 0, time.UTC))

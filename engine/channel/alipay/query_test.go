@@ -7,55 +7,18 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"anxin/engine/channel"
+	"anxin/engine/channel/alipay/alipaytest"
 	"anxin/engine/order"
 )
 
-// gateway is Alipay's gateway, with an answer for each method. It checks every question.
-type gateway struct {
-	vendor
-	answers map[string]string // by method, the whole body
-
-	mu    sync.Mutex // guards asked
-	asked []question
-}
-
-// serve opens an adapter that asks a gateway.
-func (v vendor) serve(tb testing.TB, answers map[string]string) (*Channel, *gateway) {
-	tb.Helper()
-	g := &gateway{vendor: v, answers: answers}
-	server := httptest.NewServer(g)
-	tb.Cleanup(server.Close)
-	return open(tb, v.config(server.URL+"/gateway.do")), g
-}
-
-func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	q, err := g.read(r)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusTeapot)
-		return
-	}
-	g.mu.Lock()
-	g.asked = append(g.asked, q)
-	g.mu.Unlock()
-	_, _ = io.WriteString(w, g.answers[q.method])
-}
-
-func (g *gateway) questions() []question {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Clone(g.asked)
-}
-
 // trades answers the query of a trade.
 func (v vendor) trades(r reply) map[string]string {
-	return map[string]string{methodQuery: v.answer(methodQuery, r)}
+	return map[string]string{methodQuery: v.Answer(methodQuery, r)}
 }
 
 func about(refunds ...string) channel.Query {
@@ -77,13 +40,13 @@ func TestQueryTellsPayment(t *testing.T) {
 	for mode, v := range modes() {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			c, g := v.serve(t, v.trades(paidReply()))
+			c, g := v.serve(t, v.trades(alipaytest.PaidReply()))
 			ev := ask(t, c, about())
-			if ev.Source != order.FromQuery || ev.Claims != order.ClaimsSucceeded || *ev.Amount != cny(8800) || ev.Merchant != testSeller ||
+			if ev.Source != order.FromQuery || ev.Claims != order.ClaimsSucceeded || *ev.Amount != cny(8800) || ev.Merchant != alipaytest.SellerID ||
 				ev.ChannelTxn != "2026112322001403000000000001" || !ev.OccurredAt.Std().Equal(time.Date(2026, 11, 23, 8, 0, 2, 0, time.UTC)) {
 				t.Errorf("evidence is %+v", ev)
 			}
-			if asked := g.questions(); len(asked) != 1 || fmt.Sprint(asked[0].biz) != "map[out_trade_no:A1001]" {
+			if asked := g.Asked(); len(asked) != 1 || fmt.Sprint(asked[0].Biz) != "map[out_trade_no:A1001]" {
 				t.Errorf("asked %+v", asked)
 			}
 		})
@@ -93,18 +56,18 @@ func TestQueryTellsPayment(t *testing.T) {
 func TestEveryStateOfAnAnswer(t *testing.T) {
 	t.Parallel()
 	v := keyVendor()
-	unpaid := paidReply().with("send_pay_date", "")
+	unpaid := alipaytest.PaidReply().With("send_pay_date", "")
 	for name, test := range map[string]struct {
 		reply  reply
 		claims order.Claimed
 		refund bool
 	}{
-		"pending":                  {unpaid.with("trade_status", "WAIT_BUYER_PAY"), order.ClaimsPending, false},
-		"paid":                     {paidReply(), order.ClaimsSucceeded, false},
+		"pending":                  {unpaid.With("trade_status", "WAIT_BUYER_PAY"), order.ClaimsPending, false},
+		"paid":                     {alipaytest.PaidReply(), order.ClaimsSucceeded, false},
 		"paid, without time":       {unpaid, order.ClaimsSucceeded, false},
-		"finished":                 {paidReply().with("trade_status", "TRADE_FINISHED"), order.ClaimsSucceeded, false},
-		"closed":                   {unpaid.with("trade_status", "TRADE_CLOSED"), order.ClaimsClosed, false},
-		"closed after it was paid": {paidReply().with("trade_status", "TRADE_CLOSED"), order.ClaimsRefunded, true},
+		"finished":                 {alipaytest.PaidReply().With("trade_status", "TRADE_FINISHED"), order.ClaimsSucceeded, false},
+		"closed":                   {unpaid.With("trade_status", "TRADE_CLOSED"), order.ClaimsClosed, false},
+		"closed after it was paid": {alipaytest.PaidReply().With("trade_status", "TRADE_CLOSED"), order.ClaimsRefunded, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -121,26 +84,26 @@ func TestEveryStateOfAnAnswer(t *testing.T) {
 func TestAnswersThatAreNone(t *testing.T) {
 	t.Parallel()
 	v := keyVendor()
-	good := paidReply().raw()
-	signed := func(raw string) string { return v.envelope(methodQuery, raw, signature(v.alipay, raw)) }
+	good := alipaytest.PaidReply().Raw()
+	signed := func(raw string) string { return v.Envelope(methodQuery, raw, alipaytest.Signature(v.Alipay, raw)) }
 	for what, test := range map[string]struct {
 		body string
 		code string
 	}{
-		"about another order":                {v.answer(methodQuery, paidReply().with("out_trade_no", "A1002")), channel.CodeOtherOrder},
-		"about no order":                     {v.answer(methodQuery, paidReply().with("out_trade_no", "")), channel.CodeOtherOrder},
-		"unsigned":                           {v.envelope(methodQuery, good, ""), channel.CodeBadSignature},
-		"unsigned, not found":                {v.envelope(methodQuery, failure("40004", "ACQ.TRADE_NOT_EXIST").raw(), ""), channel.CodeBadSignature},
-		"unsigned, in no code":               {v.envelope(methodQuery, `{}`, ""), channel.CodeBadSignature},
-		"signed with another key":            {v.envelope(methodQuery, good, signature(otherKey(), good)), channel.CodeBadSignature},
-		"signed for other words":             {v.envelope(methodQuery, good, signature(v.alipay, strings.Replace(good, "TRADE_SUCCESS", "TRADE_CLOSED", 1))), channel.CodeBadSignature},
-		"with a blank that was not signed":   {v.envelope(methodQuery, strings.Replace(good, ":", ": ", 1), signature(v.alipay, good)), channel.CodeBadSignature},
-		"with a signature that is a number":  {strings.Replace(v.answer(methodQuery, paidReply()), `"sign":"`, `"sign":1,"x":"`, 1), channel.CodeBadSignature},
-		"with a certificate in key mode":     {strings.Replace(v.answer(methodQuery, paidReply()), `"sign"`, `"alipay_cert_sn":"0011","sign"`, 1), channel.CodeBadSignature},
+		"about another order":                {v.Answer(methodQuery, alipaytest.PaidReply().With("out_trade_no", "A1002")), channel.CodeOtherOrder},
+		"about no order":                     {v.Answer(methodQuery, alipaytest.PaidReply().With("out_trade_no", "")), channel.CodeOtherOrder},
+		"unsigned":                           {v.Envelope(methodQuery, good, ""), channel.CodeBadSignature},
+		"unsigned, not found":                {v.Envelope(methodQuery, alipaytest.Failure("40004", "ACQ.TRADE_NOT_EXIST").Raw(), ""), channel.CodeBadSignature},
+		"unsigned, in no code":               {v.Envelope(methodQuery, `{}`, ""), channel.CodeBadSignature},
+		"signed with another key":            {v.Envelope(methodQuery, good, alipaytest.Signature(alipaytest.OtherKey(), good)), channel.CodeBadSignature},
+		"signed for other words":             {v.Envelope(methodQuery, good, alipaytest.Signature(v.Alipay, strings.Replace(good, "TRADE_SUCCESS", "TRADE_CLOSED", 1))), channel.CodeBadSignature},
+		"with a blank that was not signed":   {v.Envelope(methodQuery, strings.Replace(good, ":", ": ", 1), alipaytest.Signature(v.Alipay, good)), channel.CodeBadSignature},
+		"with a signature that is a number":  {strings.Replace(v.Answer(methodQuery, alipaytest.PaidReply()), `"sign":"`, `"sign":1,"x":"`, 1), channel.CodeBadSignature},
+		"with a certificate in key mode":     {strings.Replace(v.Answer(methodQuery, alipaytest.PaidReply()), `"sign"`, `"alipay_cert_sn":"0011","sign"`, 1), channel.CodeBadSignature},
 		"with a field that is there twice":   {signed(strings.Replace(good, `"out_trade_no"`, `"out_trade_no":"A1002","out_trade_no"`, 1)), channel.CodeMalformed},
 		"with a field in another case":       {signed(strings.Replace(good, `"out_trade_no"`, `"OUT_TRADE_NO":"A1002","out_trade_no"`, 1)), channel.CodeMalformed},
-		"two answers":                        {strings.Replace(v.answer(methodQuery, paidReply()), "{", `{"alipay_trade_query_response":{},`, 1), channel.CodeMalformed},
-		"of another method":                  {v.answer(methodClose, paidReply()), channel.CodeMalformed},
+		"two answers":                        {strings.Replace(v.Answer(methodQuery, alipaytest.PaidReply()), "{", `{"alipay_trade_query_response":{},`, 1), channel.CodeMalformed},
+		"of another method":                  {v.Answer(methodClose, alipaytest.PaidReply()), channel.CodeMalformed},
 		"empty":                              {"", channel.CodeMalformed},
 		"null":                               {"null", channel.CodeMalformed},
 		"null for an error":                  {`{"error_response":null}`, channel.CodeBadSignature},
@@ -149,10 +112,10 @@ func TestAnswersThatAreNone(t *testing.T) {
 		"encrypted":                          {signed(`"c2VjcmV0"`), channel.CodeMalformed},
 		"a number for a string":              {signed(`{"code":"10000","out_trade_no":"A1001","total_amount":88.00,"trade_status":"TRADE_SUCCESS"}`), channel.CodeMalformed},
 		"without a code":                     {signed(`{"out_trade_no":"A1001","total_amount":"88.00","trade_status":"TRADE_SUCCESS"}`), channel.CodeMalformed},
-		"in an unknown state":                {v.answer(methodQuery, paidReply().with("trade_status", "TRADE_PENDING")), channel.CodeMalformed},
-		"with an amount of three digits":     {v.answer(methodQuery, paidReply().with("total_amount", "88.001")), channel.CodeMalformed},
-		"with a time that is none":           {v.answer(methodQuery, paidReply().with("send_pay_date", "now")), channel.CodeMalformed},
-		"with a number of the trade that is": {v.answer(methodQuery, paidReply().with("trade_no", "<b>")), channel.CodeMalformed},
+		"in an unknown state":                {v.Answer(methodQuery, alipaytest.PaidReply().With("trade_status", "TRADE_PENDING")), channel.CodeMalformed},
+		"with an amount of three digits":     {v.Answer(methodQuery, alipaytest.PaidReply().With("total_amount", "88.001")), channel.CodeMalformed},
+		"with a time that is none":           {v.Answer(methodQuery, alipaytest.PaidReply().With("send_pay_date", "now")), channel.CodeMalformed},
+		"with a number of the trade that is": {v.Answer(methodQuery, alipaytest.PaidReply().With("trade_no", "<b>")), channel.CodeMalformed},
 		"longer than any answer":             {strings.Repeat(" ", maxAnswer+1), channel.CodeMalformed},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -180,11 +143,11 @@ func TestRefusalsOfTheGateway(t *testing.T) {
 		"40003": {order.QueryRefused, true}, "40006": {order.QueryRefused, true},
 		"99999": {order.QueryUnreachable, false},
 	} {
-		raw := failure(code, "isv.invalid-app-id").raw()
+		raw := alipaytest.Failure(code, "isv.invalid-app-id").Raw()
 		for how, body := range map[string]string{
-			"signed":            v.envelope(methodQuery, raw, signature(v.alipay, raw)),
-			"unsigned":          v.envelope(methodQuery, raw, ""),
-			"as error_response": strings.Replace(v.envelope(methodQuery, raw, ""), "alipay_trade_query_response", "error_response", 1),
+			"signed":            v.Envelope(methodQuery, raw, alipaytest.Signature(v.Alipay, raw)),
+			"unsigned":          v.Envelope(methodQuery, raw, ""),
+			"as error_response": strings.Replace(v.Envelope(methodQuery, raw, ""), "alipay_trade_query_response", "error_response", 1),
 		} {
 			t.Run(code+" "+how, func(t *testing.T) {
 				t.Parallel()
@@ -194,7 +157,7 @@ func TestRefusalsOfTheGateway(t *testing.T) {
 				if failed == nil || failed.Outcome != want.outcome || failed.Permanent != want.permanent {
 					t.Fatalf("error %+v, want %+v", failed, want)
 				}
-				if text := err.Error(); strings.Contains(text, "marked") || strings.Contains(text, "isv.") {
+				if text := err.Error(); strings.Contains(text, alipaytest.Words) || strings.Contains(text, "isv.") {
 					t.Errorf("the channel's words are in %q", text)
 				}
 			})
@@ -203,7 +166,7 @@ func TestRefusalsOfTheGateway(t *testing.T) {
 	t.Run("a failure of the business", func(t *testing.T) {
 		t.Parallel()
 		for sub, permanent := range map[string]bool{"ACQ.SYSTEM_ERROR": false, "ACQ.INVALID_PARAMETER": true, "ACQ.SOMETHING_NEW": false} {
-			c, _ := v.serve(t, v.trades(failure("40004", sub)))
+			c, _ := v.serve(t, v.trades(alipaytest.Failure("40004", sub)))
 			_, err := c.Query(t.Context(), about())
 			if failed, _ := errors.AsType[*channel.QueryError](err); failed == nil || failed.Code != "gateway_40004" || failed.Permanent != permanent {
 				t.Errorf("%s: error %+v", sub, failed)
@@ -217,7 +180,7 @@ func TestRefusalsOfTheGateway(t *testing.T) {
 func TestNotFoundInsideAndAfterTheWindow(t *testing.T) {
 	t.Parallel()
 	v := keyVendor()
-	c, _ := v.serve(t, v.trades(failure("40004", "ACQ.TRADE_NOT_EXIST")))
+	c, _ := v.serve(t, v.trades(alipaytest.Failure("40004", "ACQ.TRADE_NOT_EXIST")))
 	for expired, final := range map[time.Duration]bool{-time.Hour: false, time.Minute: false, notFoundGrace + time.Minute: true} {
 		q := about()
 		q.ExpiresAt = time.Now().Add(-expired)
@@ -230,20 +193,20 @@ func TestNotFoundInsideAndAfterTheWindow(t *testing.T) {
 }
 
 func refundReply(pairs ...string) reply {
-	return ok("out_trade_no", "A1001", "out_request_no", "R1", "trade_no", "2026112322001403000000000001", "total_amount", "88.00",
-		"refund_amount", "20.00", "refund_status", "REFUND_SUCCESS", "gmt_refund_pay", "2026-11-23 16:05:00").with(pairs...)
+	return alipaytest.OK("out_trade_no", "A1001", "out_request_no", "R1", "trade_no", "2026112322001403000000000001", "total_amount", "88.00",
+		"refund_amount", "20.00", "refund_status", "REFUND_SUCCESS", "gmt_refund_pay", "2026-11-23 16:05:00").With(pairs...)
 }
 
 func TestRefundQueryTellsItsPart(t *testing.T) {
 	t.Parallel()
 	v := keyVendor()
-	c, g := v.serve(t, map[string]string{methodRefundQuery: v.answer(methodRefundQuery, refundReply())})
+	c, g := v.serve(t, map[string]string{methodRefundQuery: v.Answer(methodRefundQuery, refundReply())})
 	ev := ask(t, c, about("R1"))
-	if ev.Source != order.FromQuery || ev.Claims != order.ClaimsRefunded || ev.Merchant != testSeller || *ev.Amount != cny(8800) || ev.Refund.ID != "R1" ||
+	if ev.Source != order.FromQuery || ev.Claims != order.ClaimsRefunded || ev.Merchant != alipaytest.SellerID || *ev.Amount != cny(8800) || ev.Refund.ID != "R1" ||
 		*ev.Refund.Amount != cny(2000) || ev.RefundedSum != nil || !ev.OccurredAt.Std().Equal(time.Date(2026, 11, 23, 8, 5, 0, 0, time.UTC)) {
 		t.Errorf("evidence is %+v, refund %+v", ev, ev.Refund)
 	}
-	if asked := g.questions(); len(asked) != 1 || asked[0].biz["out_request_no"] != "R1" || asked[0].biz["out_trade_no"] != "A1001" {
+	if asked := g.Asked(); len(asked) != 1 || asked[0].Biz["out_request_no"] != "R1" || asked[0].Biz["out_trade_no"] != "A1001" {
 		t.Errorf("asked %+v", asked)
 	}
 }
@@ -252,12 +215,12 @@ func TestRefundQueryTellsItsPart(t *testing.T) {
 func TestRefundWithoutStatusIsNotDone(t *testing.T) {
 	t.Parallel()
 	v := keyVendor()
-	for what, r := range map[string]reply{"nothing": ok(), "no status": refundReply("refund_status", ""), "another status": refundReply("refund_status", "REFUND_PROCESSING")} {
-		c, g := v.serve(t, map[string]string{methodRefundQuery: v.answer(methodRefundQuery, r), methodQuery: v.answer(methodQuery, paidReply())})
+	for what, r := range map[string]reply{"nothing": alipaytest.OK(), "no status": refundReply("refund_status", ""), "another status": refundReply("refund_status", "REFUND_PROCESSING")} {
+		c, g := v.serve(t, map[string]string{methodRefundQuery: v.Answer(methodRefundQuery, r), methodQuery: v.Answer(methodQuery, alipaytest.PaidReply())})
 		if ev := ask(t, c, about("R1", "", "R2")); ev.Claims != order.ClaimsSucceeded || ev.Refund != nil {
 			t.Errorf("%s: evidence is %+v", what, ev)
 		}
-		if asked := g.questions(); len(asked) != 3 || asked[1].biz["out_request_no"] != "R2" || asked[2].method != methodQuery {
+		if asked := g.Asked(); len(asked) != 3 || asked[1].Biz["out_request_no"] != "R2" || asked[2].Method != methodQuery {
 			t.Errorf("%s: asked %+v", what, asked)
 		}
 	}
@@ -276,11 +239,11 @@ func TestRefundAnswersThatAreNone(t *testing.T) {
 		"of nothing":           {refundReply("refund_amount", "0.00"), channel.CodeMalformed},
 		"of no payment":        {refundReply("total_amount", ""), channel.CodeMalformed},
 		"at no time":           {refundReply("gmt_refund_pay", "soon"), channel.CodeMalformed},
-		"busy":                 {failure("20000", "isp.unknow-error"), "gateway_20000"},
+		"busy":                 {alipaytest.Failure("20000", "isp.unknow-error"), "gateway_20000"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			c, _ := v.serve(t, map[string]string{methodRefundQuery: v.answer(methodRefundQuery, test.reply)})
+			c, _ := v.serve(t, map[string]string{methodRefundQuery: v.Answer(methodRefundQuery, test.reply)})
 			ev, err := c.Query(t.Context(), about("R1"))
 			if failed, _ := errors.AsType[*channel.QueryError](err); failed == nil || failed.Code != test.code || failed.Permanent {
 				t.Errorf("evidence %+v, error %+v, want %s", ev, failed, test.code)
@@ -292,29 +255,29 @@ func TestRefundAnswersThatAreNone(t *testing.T) {
 func TestClose(t *testing.T) {
 	t.Parallel()
 	v := certVendor()
-	closed := ok("out_trade_no", "A1001", "trade_no", "2026112322001403000000000001")
-	unpaid := paidReply().with("send_pay_date", "")
+	closed := alipaytest.OK("out_trade_no", "A1001", "trade_no", "2026112322001403000000000001")
+	unpaid := alipaytest.PaidReply().With("send_pay_date", "")
 	for what, test := range map[string]struct {
 		close, trade reply
 		want         string
 	}{
 		"closes":                          {closed, nil, ""},
-		"another order":                   {closed.with("out_trade_no", "A1002"), nil, channel.CodeOtherOrder},
-		"paid":                            {failure("40004", "ACQ.TRADE_STATUS_ERROR"), paidReply(), channel.ErrAlreadyPaid.Error()},
-		"paid, in other words":            {failure("40004", "ACQ.REASON_ILLEGAL_STATUS"), paidReply(), channel.ErrAlreadyPaid.Error()},
-		"paid and refunded":               {failure("40004", "ACQ.TRADE_STATUS_ERROR"), paidReply().with("trade_status", "TRADE_CLOSED"), channel.ErrAlreadyPaid.Error()},
-		"closed before":                   {failure("40004", "ACQ.TRADE_STATUS_ERROR"), unpaid.with("trade_status", "TRADE_CLOSED"), ""},
-		"not closed and not paid":         {failure("40004", "ACQ.TRADE_STATUS_ERROR"), unpaid.with("trade_status", "WAIT_BUYER_PAY"), "gateway_40004"},
-		"neither closes nor can be asked": {failure("40004", "ACQ.TRADE_STATUS_ERROR"), failure("20000", "isp.unknow-error"), "gateway_20000"},
-		"not there":                       {failure("40004", "ACQ.TRADE_NOT_EXIST"), nil, channel.CodeNotFound},
-		"busy":                            {failure("20000", "isp.unknow-error"), nil, "gateway_20000"},
-		"not allowed":                     {failure("40006", "isv.insufficient-isv-permissions"), nil, "gateway_40006"},
+		"another order":                   {closed.With("out_trade_no", "A1002"), nil, channel.CodeOtherOrder},
+		"paid":                            {alipaytest.Failure("40004", "ACQ.TRADE_STATUS_ERROR"), alipaytest.PaidReply(), channel.ErrAlreadyPaid.Error()},
+		"paid, in other words":            {alipaytest.Failure("40004", "ACQ.REASON_ILLEGAL_STATUS"), alipaytest.PaidReply(), channel.ErrAlreadyPaid.Error()},
+		"paid and refunded":               {alipaytest.Failure("40004", "ACQ.TRADE_STATUS_ERROR"), alipaytest.PaidReply().With("trade_status", "TRADE_CLOSED"), channel.ErrAlreadyPaid.Error()},
+		"closed before":                   {alipaytest.Failure("40004", "ACQ.TRADE_STATUS_ERROR"), unpaid.With("trade_status", "TRADE_CLOSED"), ""},
+		"not closed and not paid":         {alipaytest.Failure("40004", "ACQ.TRADE_STATUS_ERROR"), unpaid.With("trade_status", "WAIT_BUYER_PAY"), "gateway_40004"},
+		"neither closes nor can be asked": {alipaytest.Failure("40004", "ACQ.TRADE_STATUS_ERROR"), alipaytest.Failure("20000", "isp.unknow-error"), "gateway_20000"},
+		"not there":                       {alipaytest.Failure("40004", "ACQ.TRADE_NOT_EXIST"), nil, channel.CodeNotFound},
+		"busy":                            {alipaytest.Failure("20000", "isp.unknow-error"), nil, "gateway_20000"},
+		"not allowed":                     {alipaytest.Failure("40006", "isv.insufficient-isv-permissions"), nil, "gateway_40006"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			answers := map[string]string{methodClose: v.answer(methodClose, test.close)}
+			answers := map[string]string{methodClose: v.Answer(methodClose, test.close)}
 			if test.trade != nil {
-				answers[methodQuery] = v.answer(methodQuery, test.trade)
+				answers[methodQuery] = v.Answer(methodQuery, test.trade)
 			}
 			c, _ := v.serve(t, answers)
 			err := c.Close(t.Context(), about())
@@ -335,7 +298,7 @@ func TestClose(t *testing.T) {
 func TestStatusesAndSilence(t *testing.T) {
 	t.Parallel()
 	v := keyVendor()
-	body := v.answer(methodQuery, paidReply())
+	body := v.Answer(methodQuery, alipaytest.PaidReply())
 	for what, test := range map[string]struct {
 		answer    http.HandlerFunc
 		code      string
@@ -409,7 +372,3 @@ func TestQueryHasATimeoutOfItsOwn(t *testing.T) {
 		t.Errorf("error %+v with %s left", failed, left)
 	}
 }
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"anxin/engine/channel"
+	"anxin/engine/channel/alipay/alipaytest"
 	"anxin/engine/channel/channeltest"
 	"anxin/engine/order"
 )
@@ -42,13 +43,13 @@ func (f fixture) Provider() channeltest.Provider {
 	closed := channeltest.Word{State: "TRADE_CLOSED", Claims: order.ClaimsClosed}
 	unsaid := []order.Claimed{order.ClaimsProcessing, order.ClaimsFailed, order.ClaimsRefunding, order.ClaimsRefundFailed}
 	return channeltest.Provider{
-		Merchant: testSeller, Price: cny(8800), SignsFields: true, NoProbes: true,
+		Merchant: alipaytest.SellerID, Price: cny(8800), SignsFields: true, NoProbes: true,
 		Success:  channel.Answer{Status: http.StatusOK, ContentType: "text/plain", Body: []byte("success")},
 		Notified: paid, Answered: append(slices.Clone(paid), closed),
 		// Not every product notifies a trade that was closed unpaid; TestEveryTradeStatus
 		// holds the adapter to reading it where one does.
 		Unnotified: append(slices.Clone(unsaid), order.ClaimsClosed), Unanswered: unsaid,
-		Secrets: []string{f.config("").PrivateKey[40:80], f.config("").AlipayPublicKey, "marked-words", "buyer***"},
+		Secrets: []string{f.config("").PrivateKey[40:80], f.config("").AlipayPublicKey, alipaytest.Words, "buyer***"},
 	}
 }
 
@@ -57,28 +58,25 @@ func (f fixture) Open(t testing.TB, gateway string) channel.Channel {
 	return open(t, f.config(gateway))
 }
 
-// at is a time as Alipay writes it.
-func at(t time.Time) string { return t.In(time.FixedZone("", 8*60*60)).Format(time.DateTime) }
-
 // notice is the notification of what the suite tells.
 func (f fixture) notice(c channeltest.Callback) fields {
 	told := c.Told
-	n := paidNotice().with(
-		"notify_id", c.ID, "notify_time", at(c.SignedAt), "out_trade_no", told.OrderNo, "seller_id", told.Merchant, "trade_no", told.Txn,
-		"total_amount", told.Amount.Decimal(), "trade_status", told.State, "gmt_create", at(told.At), "gmt_payment", at(told.At),
+	n := alipaytest.PaidNotice().With(
+		"notify_id", c.ID, "notify_time", alipaytest.At(c.SignedAt), "out_trade_no", told.OrderNo, "seller_id", told.Merchant, "trade_no", told.Txn,
+		"total_amount", told.Amount.Decimal(), "trade_status", told.State, "gmt_create", alipaytest.At(told.At), "gmt_payment", alipaytest.At(told.At),
 		"buyer_logon_id", channeltest.MarkedPayer,
 	)
 	switch {
 	case told.Claims == order.ClaimsPending:
-		return n.with("gmt_payment", "")
+		return n.With("gmt_payment", "")
 	case told.Refund == nil:
 		return n
 	case told.Refund.Amount == told.Amount:
-		n = n.with("trade_status", "TRADE_CLOSED", "gmt_close", at(told.Refund.At))
+		n = n.With("trade_status", "TRADE_CLOSED", "gmt_close", alipaytest.At(told.Refund.At))
 	default:
-		n = n.with("trade_status", "TRADE_SUCCESS")
+		n = n.With("trade_status", "TRADE_SUCCESS")
 	}
-	return n.with("refund_fee", told.Refund.Amount.Decimal(), "gmt_refund", at(told.Refund.At)+".345", "out_biz_no", told.Refund.ID)
+	return n.With("refund_fee", told.Refund.Amount.Decimal(), "gmt_refund", alipaytest.At(told.Refund.At)+".345", "out_biz_no", told.Refund.ID)
 }
 
 func (f fixture) Callback(t testing.TB, c channeltest.Callback) channel.Request {
@@ -86,12 +84,12 @@ func (f fixture) Callback(t testing.TB, c channeltest.Callback) channel.Request 
 	n, signer := f.notice(c), f.vendor
 	switch c.Twist {
 	case channeltest.TwistWrongKey:
-		signer.alipay = otherKey()
+		signer.Alipay = alipaytest.OtherKey()
 	case channeltest.TwistUnrelated:
-		n = fields{"notify_type": "dut_user_sign", "notify_id": c.ID, "app_id": testApp, "agreement_no": "20260000000000000001", "status": "NORMAL"}
+		n = fields{"notify_type": "dut_user_sign", "notify_id": c.ID, "app_id": alipaytest.AppID, "agreement_no": "20260000000000000001", "status": "NORMAL"}
 	case channeltest.Straight, channeltest.TwistRepeated, channeltest.TwistProbe:
 	}
-	body := signer.sign(n).encode()
+	body := signer.Sign(n).Encode()
 	if c.Twist == channeltest.TwistRepeated {
 		body = append(body, "&out_trade_no=A9999"...)
 	}
@@ -110,78 +108,78 @@ func (f fixture) Sign(t testing.TB, body []byte, _ time.Time) channel.Request {
 			n[name] = values.Get(name)
 		}
 	}
-	tail := url.Values{"sign": {f.sign(n)["sign"]}, "sign_type": {"RSA2"}}.Encode()
+	tail := url.Values{"sign": {f.vendor.Sign(n)["sign"]}, "sign_type": {"RSA2"}}.Encode()
 	if values.Has("sign") { // a notification that was changed is signed anew
-		return requestOf(f.sign(n).encode())
+		return requestOf(f.vendor.Sign(n).Encode())
 	}
 	return requestOf(append(append(bytes.Clone(body), '&'), tail...))
 }
 
 func (f fixture) Answer(t testing.TB, w http.ResponseWriter, r *http.Request, s channeltest.Script) {
 	t.Helper()
-	q, err := f.read(r)
+	q, err := f.Read(r)
 	if err != nil {
 		t.Errorf("the gateway was asked %v", err)
 		return
 	}
 	answer := f.reply(q, s)
-	raw := answer.raw()
-	signed := signature(f.alipay, raw)
+	raw := answer.Raw()
+	signed := alipaytest.Signature(f.Alipay, raw)
 	switch s.Fault {
 	case channeltest.FaultWrongKey:
-		signed = signature(otherKey(), raw)
+		signed = alipaytest.Signature(alipaytest.OtherKey(), raw)
 	case channeltest.FaultUnsigned:
 		signed = ""
 	case channeltest.FaultTampered:
 		raw = strings.Replace(raw, `"88.00"`, `"88.01"`, 1)
 	case channeltest.FaultRepeated:
 		raw = strings.Replace(raw, `"out_trade_no"`, `"out_trade_no":"A1002","out_trade_no"`, 1)
-		signed = signature(f.alipay, raw)
+		signed = alipaytest.Signature(f.Alipay, raw)
 	case channeltest.FaultRaw:
 		raw = string(s.Raw)
-		signed = signature(f.alipay, raw)
+		signed = alipaytest.Signature(f.Alipay, raw)
 	case channeltest.FaultDenied:
 		signed = "" // the door does not know who asks
 	case channeltest.NoFault, channeltest.FaultNotFound, channeltest.FaultParameters, channeltest.FaultBusy, channeltest.FaultRefundAbsent:
 	}
-	_, _ = io.WriteString(w, f.envelope(q.method, raw, signed))
+	_, _ = io.WriteString(w, f.Envelope(q.Method, raw, signed))
 }
 
 // reply is what Alipay says to a question, in its own words.
-func (f fixture) reply(q question, s channeltest.Script) reply {
+func (f fixture) reply(q alipaytest.Question, s channeltest.Script) reply {
 	switch s.Fault {
 	case channeltest.FaultNotFound:
-		return failure("40004", "ACQ.TRADE_NOT_EXIST")
+		return alipaytest.Failure("40004", "ACQ.TRADE_NOT_EXIST")
 	case channeltest.FaultDenied:
-		return failure("40002", "isv.invalid-app-id")
+		return alipaytest.Failure("40002", "isv.invalid-app-id")
 	case channeltest.FaultParameters:
-		return failure("40004", "ACQ.INVALID_PARAMETER")
+		return alipaytest.Failure("40004", "ACQ.INVALID_PARAMETER")
 	case channeltest.FaultBusy:
-		return failure("20000", "isp.unknow-error")
+		return alipaytest.Failure("20000", "isp.unknow-error")
 	default:
 	}
 	told := s.Told
-	switch q.method {
+	switch q.Method {
 	case methodClose:
 		switch s.Close {
 		case channeltest.AlreadyPaid:
-			return failure("40004", "ACQ.TRADE_STATUS_ERROR")
+			return alipaytest.Failure("40004", "ACQ.TRADE_STATUS_ERROR")
 		case channeltest.CloseDenied:
-			return failure("40006", "isv.insufficient-isv-permissions")
+			return alipaytest.Failure("40006", "isv.insufficient-isv-permissions")
 		case channeltest.Closes:
 		}
-		return ok("out_trade_no", told.OrderNo, "trade_no", told.Txn)
+		return alipaytest.OK("out_trade_no", told.OrderNo, "trade_no", told.Txn)
 	case methodRefundQuery:
 		if s.Fault == channeltest.FaultRefundAbsent || told.Refund == nil {
-			return ok("out_trade_no", told.OrderNo, "trade_no", told.Txn)
+			return alipaytest.OK("out_trade_no", told.OrderNo, "trade_no", told.Txn)
 		}
-		return ok("out_trade_no", told.OrderNo, "out_request_no", told.Refund.ID, "trade_no", told.Txn, "total_amount", told.Amount.Decimal(),
-			"refund_amount", told.Refund.Amount.Decimal(), "refund_status", "REFUND_SUCCESS", "gmt_refund_pay", at(told.Refund.At))
+		return alipaytest.OK("out_trade_no", told.OrderNo, "out_request_no", told.Refund.ID, "trade_no", told.Txn, "total_amount", told.Amount.Decimal(),
+			"refund_amount", told.Refund.Amount.Decimal(), "refund_status", "REFUND_SUCCESS", "gmt_refund_pay", alipaytest.At(told.Refund.At))
 	}
-	r := ok("buyer_logon_id", channeltest.MarkedPayer, "out_trade_no", told.OrderNo, "total_amount", told.Amount.Decimal(),
+	a := alipaytest.OK("buyer_logon_id", channeltest.MarkedPayer, "out_trade_no", told.OrderNo, "total_amount", told.Amount.Decimal(),
 		"trade_no", told.Txn, "trade_status", told.State)
 	if told.Claims == order.ClaimsSucceeded {
-		r = r.with("send_pay_date", at(told.At))
+		a = a.With("send_pay_date", alipaytest.At(told.At))
 	}
-	return r
+	return a
 }
