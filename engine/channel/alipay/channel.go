@@ -121,9 +121,9 @@ func (c *Channel) Policy() channel.Policy {
 }
 
 // Verify authenticates a notification and reads it. One that is about no trade (an
-// agreement that was signed, say) tells nothing. One for another application is refused;
-// one that names another seller is authentic all the same: its evidence names that seller,
-// so that the order machine opens a case instead of losing it.
+// agreement that was signed, say) tells nothing. One for another seller or application is
+// authentic all the same: its evidence names them, so that the order machine opens a case
+// instead of losing it.
 func (c *Channel) Verify(ctx context.Context, r channel.Request) ([]channel.Notification, error) {
 	f, err := readForm(r.Body)
 	if err != nil {
@@ -132,13 +132,14 @@ func (c *Channel) Verify(ctx context.Context, r channel.Request) ([]channel.Noti
 	if err := c.authentic(ctx, f); err != nil {
 		return nil, f.refused(err)
 	}
-	switch {
-	case f["app_id"] != c.appID:
-		return nil, f.refused(channel.ErrMerchant)
-	case f["notify_type"] != sdk.NotifyTypeTradeStatusSync:
+	switch f["notify_type"] {
+	case "":
+		return nil, f.refused(malformed("notify_type"))
+	case sdk.NotifyTypeTradeStatusSync:
+	default:
 		return nil, nil
 	}
-	n, err := f.notification()
+	n, err := f.notification(c.appID)
 	if err != nil {
 		return nil, f.refused(err)
 	}

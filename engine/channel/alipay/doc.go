@@ -17,7 +17,7 @@
 // sign_type; its own reader of notifications mixes in the URL's query; a business failure
 // is no error to it, an HTTP status none either, and it takes an answer that says that
 // it is unsigned for an error of the channel. So the form is read here and from the
-// body alone, each field once; the application is compared, the seller told; and the HTTP of a
+// body alone, each field once; application and seller are told, to be compared; and the HTTP of a
 // question, the bounds of its answer and the answer's signature are this package's own.
 //
 // # Evidence

@@ -74,8 +74,9 @@ var (
 // homeCurrency is the one of trades that name none.
 const homeCurrency = "CNY"
 
-// notification reads what an authentic form tells. Errors wrap channel.ErrMalformed.
-func (f form) notification() (channel.Notification, error) {
+// notification reads what an authentic form tells the application with a number. Errors wrap
+// channel.ErrMalformed.
+func (f form) notification(app string) (channel.Notification, error) {
 	switch {
 	case !notifyIDPattern.MatchString(f["notify_id"]):
 		return channel.Notification{}, malformed("notify_id")
@@ -83,6 +84,8 @@ func (f form) notification() (channel.Notification, error) {
 		return channel.Notification{}, malformed("out_trade_no")
 	case !sellerPattern.MatchString(f["seller_id"]):
 		return channel.Notification{}, malformed("seller_id")
+	case !appIDPattern.MatchString(f["app_id"]):
+		return channel.Notification{}, malformed("app_id")
 	case !tradeNoPattern.MatchString(f["trade_no"]):
 		return channel.Notification{}, malformed("trade_no")
 	}
@@ -92,6 +95,9 @@ func (f form) notification() (channel.Notification, error) {
 	}
 	if err := f.addRefund(&ev); err != nil {
 		return channel.Notification{}, err
+	}
+	if f["app_id"] != app {
+		ev.Merchant += "/" + f["app_id"] // no account's name
 	}
 	return channel.Notification{OrderNo: f["out_trade_no"], DedupeKey: f["notify_id"], Evidence: ev}, nil
 }
