@@ -311,33 +311,3 @@ func TestAcknowledgementsAreThoseThatWeChatPayReads(t *testing.T) {
 		}
 	}
 }
-
-// FuzzVerify feeds bodies and contents with a true signature, which are the only ones that
-// are read.
-func FuzzVerify(f *testing.F) {
-	for _, body := range spoiled() {
-		f.Add(body, []byte("{}"), false)
-	}
-	f.Add([]byte("{}"), wechatpaytest.Marshal(paid()), true)
-	f.Add([]byte("{}"), wechatpaytest.Marshal(wechatpaytest.RefundNotice("A1001", "R1", "SUCCESS", 8800, 300, noon)), true)
-	c := open(f, asIs)
-	f.Fuzz(func(t *testing.T, body, plain []byte, encrypt bool) {
-		for _, event := range []string{"TRANSACTION.SUCCESS", "REFUND.SUCCESS"} {
-			if encrypt {
-				n := wechatpaytest.NewNotice("EV-1", event, nil)
-				n.Resource.Ciphertext = wechatpaytest.Encrypt(wechatpaytest.APIv3Key, n.Resource.Nonce, n.Resource.AssociatedData, plain)
-				body = wechatpaytest.Marshal(n)
-			}
-			notes, err := c.Verify(t.Context(), signed(keys.Platform, body))
-			if err != nil && !errors.Is(err, channel.ErrMalformed) {
-				t.Fatalf("error %v", err)
-			}
-			for _, n := range notes {
-				ev := n.Evidence
-				if !order.ValidOrderNo(n.OrderNo) || n.DedupeKey == "" || ev.Claims == "" || ev.Merchant == "" || ev.Amount == nil || ev.Amount.Validate() != nil {
-					t.Fatalf("notification %+v", n)
-				}
-			}
-		}
-	})
-}
