@@ -10,12 +10,12 @@ type readBuffer [MaxFrame + 1]byte
 // sessions hold none.
 type buffers struct {
 	read  sync.Pool // of *readBuffer
-	write sync.Pool // of *[]byte
+	write sync.Pool // of *attempt
 }
 
 func newBuffers() *buffers {
 	return &buffers{
 		read:  sync.Pool{New: func() any { return new(readBuffer) }},
-		write: sync.Pool{New: func() any { return new([]byte) }},
+		write: sync.Pool{New: newAttempt},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/sirupsen/logrus"
@@ -26,6 +27,7 @@ type Hub struct {
 	door     *door
 	checks   *checklist
 	buffers  *buffers
+	desk     chan task
 	count    counters
 
 	// quit is closed when the hub takes no more watchers.
@@ -36,9 +38,9 @@ type Hub struct {
 	refused bool       // quit is closed
 }
 
-// New checks the settings and builds a hub. It starts nothing: watchers are
-// served from the first call of Upgrade and Wait, but pings, sweeps and the
-// other nodes need Run.
+// New checks the settings and builds a hub. It starts nothing: watchers are let in
+// from the first call of Upgrade and Wait, but frames of clients, pings, sweeps and
+// the other nodes need Run.
 func New(cfg Config, deps Deps) (*Hub, error) {
 	if err := deps.validate(); err != nil {
 		return nil, fmt.Errorf("hub: %w", err)
@@ -61,6 +63,7 @@ func New(cfg Config, deps Deps) (*Hub, error) {
 		door:     newDoor(cfg.Limits),
 		checks:   newChecklist(),
 		buffers:  newBuffers(),
+		desk:     make(chan task, deskQueue),
 		quit:     make(chan struct{}),
 	}
 	for _, name := range cfg.Acts {
@@ -79,6 +82,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { h.sweep(ctx) })
 	helpers.Go(func() { h.heartbeat(ctx) })
+	for range deskClerks {
+		helpers.Go(h.serveDesk)
+	}
 
 	err := h.bus.Run(ctx, (*receiver)(h))
 	if err == nil && ctx.Err() == nil {
@@ -88,6 +94,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	h.refuse()
 	h.wheel.each(func(s *session) { s.shut(CloseGoingAway) })
 	h.sessions.Wait()
+	close(h.desk) // nobody is left who would send
 	helpers.Wait()
 	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("hub: run bus: %w", err)
@@ -110,9 +117,12 @@ func (h *Hub) pass(m Message) {
 	if t == nil {
 		return
 	}
-	if !t.pass(&state{Message: m}) {
+	var few [4]*session
+	claimed, ok := t.pass(&state{Message: m, published: time.Now()}, few[:0])
+	if !ok {
 		h.checks.add(m.Topic)
 	}
+	flushAll(claimed)
 }
 
 // receiver is the side of the hub that the bus sees.

@@ -1,10 +1,6 @@
 package hub
 
-import (
-	"errors"
-	"os"
-	"time"
-)
+import "time"
 
 // writeBatch is about how many bytes go out in one write: more would only make
 // states wait in the kernel that newer ones could replace here.
@@ -39,7 +35,8 @@ func (o *outbox) unchain() *subscription {
 }
 
 // take appends frames to b as the wire has them, about a batch, and returns how many.
-func (o *outbox) take(b []byte, w wire, now time.Time) ([]byte, int) {
+// waited is told of each state that was published here.
+func (o *outbox) take(b []byte, w wire, now time.Time, waited *histogram) ([]byte, int) {
 	n := len(o.notes)
 	for _, note := range o.notes {
 		b = append(b, note...)
@@ -51,6 +48,9 @@ func (o *outbox) take(b []byte, w wire, now time.Time) ([]byte, int) {
 		}
 		if sub := o.unchain(); sub.slot != nil {
 			b = w.state(b, sub.slot, sub.kind, now)
+			if !sub.slot.published.IsZero() {
+				waited.observe(now.Sub(sub.slot.published))
+			}
 			sub.slot = nil
 			n++
 		}
@@ -63,87 +63,11 @@ func (o *outbox) take(b []byte, w wire, now time.Time) ([]byte, int) {
 	return b, n
 }
 
+func (o *outbox) empty() bool { return o.first == nil && o.notes == nil && o.final == nil }
+
 func (o *outbox) drop() {
 	for o.first != nil {
 		o.unchain().slot = nil
 	}
 	o.notes, o.final = nil, nil
-}
-
-// note queues a small frame. When too many wait already it is dropped, since a
-// client that sends so much and reads nothing learns nothing from one more.
-func (s *session) note(frame []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing != 0 || len(s.out.notes) >= maxNotes {
-		return
-	}
-	s.out.notes = append(s.out.notes, frame)
-	s.startFlush()
-}
-
-// startFlush makes sure that a flusher runs. The session is locked.
-func (s *session) startFlush() {
-	if s.flushing || s.ended {
-		return
-	}
-	s.flushing = true
-	s.flushers.Add(1)
-	go s.flush()
-}
-
-// flush writes until nothing waits. It is the only writer of the session while
-// it runs (besides gorilla's answer to a close frame, which is one write).
-func (s *session) flush() {
-	defer s.flushers.Done()
-	buffer := s.hub.buffers.write.Get().(*[]byte)
-	defer s.hub.buffers.write.Put(buffer)
-	for {
-		b := s.takeBatch((*buffer)[:0])
-		if len(b) == 0 {
-			return
-		}
-		if cap(b) <= 2*writeBatch {
-			*buffer = b
-		}
-		if _, err := s.raw.Write(b); err != nil {
-			s.broken(err)
-			return
-		}
-	}
-}
-
-// takeBatch returns the next bytes to write, or none and ends the flushing.
-func (s *session) takeBatch(b []byte) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b, n := s.out.take(b, s.wire, time.Now())
-	s.hub.count.out.Add(uint64(n))
-	if n > 0 {
-		timeout := s.hub.cfg.WriteTimeout
-		if s.closing != 0 {
-			timeout = min(timeout, closeTimeout)
-		}
-		s.writeWithin(timeout)
-		return b
-	}
-	s.flushing = false
-	if s.closing != 0 { // the last word is out: the reader need not wait long
-		s.readWithin(s.wire.answers())
-	}
-	return nil
-}
-
-// broken ends a session whose socket takes no bytes. No close frame can follow
-// what may be half a frame.
-func (s *session) broken(err error) {
-	s.mu.Lock()
-	if s.closing == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
-		s.closing = CloseSlow
-	}
-	s.ended = true
-	s.flushing = false
-	s.out.drop()
-	s.mu.Unlock()
-	s.close()
 }

@@ -134,7 +134,7 @@ func TestFramesAreWhatTheContractShows(t *testing.T) {
 func TestStaleReadIsMadeUpForByTheSweep(t *testing.T) {
 	t.Parallel()
 	top := &topic{name: "t"}
-	top.pass(&state{Message: Message{Seq: 9, Data: []byte(`{}`)}})
+	top.pass(&state{Message: Message{Seq: 9, Data: []byte(`{}`)}}, nil)
 	if top.late(9) {
 		t.Error("late without a reason")
 	}

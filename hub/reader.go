@@ -34,7 +34,7 @@ func (s *session) read() {
 // handleMessage keeps the buffer for the time of one message only, so that an
 // idle connection has none.
 func (s *session) handleMessage(kind int, r io.Reader) error {
-	buffer := s.hub.buffers.read.Get().(*readBuffer)
+	buffer, _ := s.hub.buffers.read.Get().(*readBuffer)
 	defer s.hub.buffers.read.Put(buffer)
 	n, err := io.ReadFull(r, buffer[:])
 	switch {
@@ -45,16 +45,9 @@ func (s *session) handleMessage(kind int, r io.Reader) error {
 	}
 	s.hub.count.in.Add(1)
 	s.heard.Store(time.Now().UnixMilli())
-	f, code := parseFrame(kind == websocket.TextMessage, buffer[:n])
-	if !s.bucket.take(time.Now()) {
-		code = ErrorRateLimited
-	}
-	if code == "" {
-		code = s.act(f)
-	}
-	if code != "" {
-		s.refuse(f.Topic, code)
-	}
+	s.handling.Add(1)
+	s.hub.desk <- task{session: s, text: kind == websocket.TextMessage, frame: buffer[:n]}
+	s.handling.Wait()
 	return nil
 }
 

@@ -9,14 +9,16 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
 )
 
 // session is one WebSocket, or one event stream (see sse.go), which is the same
-// but for its wire. One goroutine reads it for its whole life; another
-// writes only while something waits to be written. Gorilla does the handshake
+// but for its wire. One goroutine reads it for its whole life. Whoever has
+// something for it writes, one at a time and as far as the socket takes it at
+// once; only then a goroutine waits for the client. Gorilla does the handshake
 // and the reading; what is written are whole frames encoded by this package,
 // many of them in one call, so that watchers share encodings and an idle
 // connection holds no write buffer.
@@ -24,52 +26,78 @@ type session struct {
 	hub  *Hub
 	wire wire
 	conn *websocket.Conn // nil for an event stream
-	raw  net.Conn        // of conn; every Write is whole frames
+	raw  net.Conn        // under conn
+	sys  syscall.RawConn // of raw, for writes that do not wait; may be nil
 	from netip.Prefix
+
+	// socket is what gorilla has in place of raw.
+	socket socket
 
 	// heard is when the client last sent anything, in Unix milliseconds.
 	heard atomic.Int64
 	seat  seat // guarded by the wheel
 
-	// These belong to the reading goroutine.
+	// These belong to the reading goroutine, and to whoever handles a frame while
+	// that one waits.
 	bucket     bucket
 	strikes    int
 	subscribed bool
+	handling   sync.WaitGroup
 
 	flushers sync.WaitGroup
 
-	mu       sync.Mutex // guards what follows
-	subs     []*subscription
-	out      outbox
-	flushing bool
+	mu   sync.Mutex // guards what follows
+	subs []*subscription
+	out  outbox
+	// flushing says that somebody writes, waits that it may wait for the client.
+	flushing, waits bool
 	// ended says that nothing may be written any more.
 	ended bool
 	// closing is the code that this side closes with, or 0.
 	closing CloseCode
 }
 
-func newSession(h *Hub, conn *websocket.Conn, from netip.Prefix) *session {
-	s := &session{hub: h, wire: socketWire{}, conn: conn, raw: conn.NetConn(), from: from}
+// newSession returns the session of a WebSocket that is still to be upgraded; see socket.
+func newSession(h *Hub, from netip.Prefix) *session {
+	s := &session{hub: h, wire: socketWire{}, from: from}
 	s.bucket = newBucket(h.cfg.Limits)
 	s.heard.Store(time.Now().UnixMilli())
+	return s
+}
+
+// attach follows the upgrade: from now on the session's frames go out by itself only.
+func (s *session) attach(conn *websocket.Conn) {
+	s.conn = conn
+	s.socket.session = s
+	s.sys = system(s.raw)
 	conn.SetReadLimit(MaxFrame)
 	conn.SetPingHandler(s.pinged)
 	conn.SetPongHandler(s.ponged)
-	return s
 }
 
 // shut ends the connection with a code, after what already waits to be written.
 // It does not block. The first code stays.
 func (s *session) shut(code CloseCode) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing != 0 || s.ended {
-		return
+	if s.closing == 0 && !s.ended {
+		s.closing = code
+		if last := s.wire.farewell(code); last != nil {
+			s.out.final = last
+		}
+		s.hurry()
 	}
-	s.closing = code
-	s.out.final = s.wire.farewell(code)
-	s.writeWithin(closeTimeout)
-	s.startFlush()
+	claimed := s.claim()
+	s.mu.Unlock()
+	if claimed {
+		s.flush()
+	}
+}
+
+// hurry leaves a write that waits for the client little time. The session is locked.
+func (s *session) hurry() {
+	if s.waits {
+		s.writeWithin(closeTimeout)
+	}
 }
 
 // answeredByGorilla names the codes that gorilla closes with while it reads.
@@ -88,7 +116,7 @@ func (s *session) end(code CloseCode) {
 	s.mu.Lock()
 	s.ended = true
 	closing := s.closing
-	s.writeWithin(closeTimeout)
+	s.hurry()
 	s.mu.Unlock()
 	s.flushers.Wait()
 	if closing != 0 {

@@ -34,7 +34,7 @@ type socketWire struct{}
 var _ wire = socketWire{}
 
 func (socketWire) state(b []byte, st *state, kind frameKind, now time.Time) []byte {
-	return append(b, st.frame(kind, now)...)
+	return st.appendFrame(b, kind, now)
 }
 func (socketWire) ping() []byte                         { return controlFrame(opPing, nil) }
 func (socketWire) reconnect(after time.Duration) []byte { return reconnectFrame(after) }

@@ -19,6 +19,9 @@ type Stats struct {
 	// Repairs counts states that the sweep read because no message brought
 	// them: on a healthy bus nearly none.
 	Repairs uint64
+	// Waited tells how long published states waited for their write, of which the
+	// time in the bus and the network is no part.
+	Waited Histogram
 	// Errors counts error frames.
 	Errors uint64
 	// Malformed counts payloads of the bus that could not be decoded.
@@ -34,6 +37,7 @@ type counters struct {
 	in, out, conflations, repairs, errs atomic.Uint64
 	malformed, peerCloses               atomic.Uint64
 	closes                              [16]atomic.Uint64 // by index in the table
+	waited                              histogram         // from publish to write
 }
 
 func (c *counters) closed(code CloseCode) {
@@ -53,6 +57,7 @@ func (h *Hub) Stats() Stats {
 		FramesOut:     c.out.Load(),
 		Conflations:   c.conflations.Load(),
 		Repairs:       c.repairs.Load(),
+		Waited:        c.waited.snapshot(),
 		Errors:        c.errs.Load(),
 		Malformed:     c.malformed.Load(),
 		PeerCloses:    c.peerCloses.Load(),

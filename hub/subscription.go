@@ -33,7 +33,7 @@ type subscription struct {
 
 var _ sink = (*subscription)(nil)
 
-func (sub *subscription) offer(st *state) {
+func (sub *subscription) offer(st *state) (claimed *session) {
 	s := sub.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,9 +41,13 @@ func (sub *subscription) offer(st *state) {
 		if sub.early == nil || st.Seq > sub.early.Seq {
 			sub.early = st
 		}
-		return
+		return nil
 	}
 	s.push(sub, st)
+	if s.claim() {
+		return s
+	}
+	return nil
 }
 
 // push queues a state if it is newer than the last one. The session is locked.
@@ -71,7 +75,6 @@ func (s *session) enqueue(sub *subscription, st *state, kind frameKind) {
 		s.out.chain(sub)
 	}
 	sub.seq, sub.slot, sub.kind = st.Seq, st, kind
-	s.startFlush()
 }
 
 // subscribe joins a topic: authorize, register, read, answer. Joining again is
@@ -149,10 +152,14 @@ func (s *session) abandon(sub *subscription, fresh bool) {
 		return
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	early := sub.settle()
 	if early != nil {
 		s.push(sub, early)
+	}
+	claimed := s.claim()
+	s.mu.Unlock()
+	if claimed {
+		s.flush()
 	}
 }
 
@@ -164,7 +171,17 @@ func (sub *subscription) settle() (early *state) {
 // complete answers a subscription with the newest state known.
 func (s *session) complete(sub *subscription, st *state, after int64) ErrorCode {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	code := s.first(sub, st, after)
+	claimed := s.claim()
+	s.mu.Unlock()
+	if claimed {
+		s.flush()
+	}
+	return code
+}
+
+// first queues the first frame of a subscription. The session is locked.
+func (s *session) first(sub *subscription, st *state, after int64) ErrorCode {
 	if early := sub.settle(); early != nil && early.Seq > st.Seq {
 		st = early
 	}

@@ -147,7 +147,7 @@ func (h *Hub) repairOne(ctx context.Context, t *topic) error {
 	}
 	h.count.repairs.Add(1)
 	m.Event = ""
-	t.repair(&state{Message: m})
+	flushAll(t.repair(&state{Message: m}))
 	return nil
 }
 

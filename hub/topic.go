@@ -2,6 +2,7 @@ package hub
 
 import (
 	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -51,8 +52,11 @@ type watch struct {
 
 // sink takes the states of a topic, with the topic locked: it must be quick and
 // must take no topic's lock. It sees the states in any order and drops what is
-// not newer than what it has.
-type sink interface{ offer(*state) }
+// not newer than what it has. It returns the session that has something to write
+// now and nobody who does: the caller flushes it when no lock is held.
+type sink interface {
+	offer(*state) (claimed *session)
+}
 
 func newRegistry(bus Bus) *registry {
 	r := &registry{seed: maphash.MakeSeed(), bus: bus}
@@ -141,34 +145,33 @@ func (r *registry) count() (n int) {
 	return n
 }
 
-// pass gives a published state to the watchers. It reports false if the state
-// shows that an earlier one is missing which it does not contain: then only the
-// Source knows what to show.
-func (t *topic) pass(s *state) bool {
+// pass gives a published state to the watchers, and appends those that have to be
+// flushed to claimed. It reports false if the state shows that an earlier one is
+// missing which it does not contain: then only the Source knows what to show.
+func (t *topic) pass(s *state, claimed []*session) (_ []*session, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s.Seq <= t.seq {
-		return true
+		return claimed, true
 	}
 	if s.Data == nil {
 		if s.Seq != t.seq+1 {
 			t.behind = true
-			return false
+			return claimed, false
 		}
 		t.seq = s.Seq
-		return true
+		return claimed, true
 	}
 	t.seq = s.Seq
-	t.offer(s)
-	return true
+	return t.offer(s, claimed), true
 }
 
 // repair gives a state read from the Source to the watchers that lack it.
-func (t *topic) repair(s *state) {
+func (t *topic) repair(s *state) (claimed []*session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.seq = max(t.seq, s.Seq)
-	t.offer(s)
+	return t.offer(s, nil)
 }
 
 // read notes that one watcher read seq from the Source. It only counts for the
@@ -207,10 +210,17 @@ func (t *topic) doubt() {
 	t.behind = true
 }
 
-func (t *topic) offer(s *state) {
-	for _, w := range t.watchers {
-		w.sink.offer(s)
+func (t *topic) offer(s *state, claimed []*session) []*session {
+	s.shared = len(t.watchers) > 1
+	if len(t.watchers) >= crowd {
+		claimed = slices.Grow(claimed, len(t.watchers))
 	}
+	for _, w := range t.watchers {
+		if writer := w.sink.offer(s); writer != nil {
+			claimed = append(claimed, writer)
+		}
+	}
+	return claimed
 }
 
 // ValidTopic says whether a topic can be watched: up to MaxTopic bytes of UTF-8

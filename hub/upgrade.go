@@ -73,7 +73,7 @@ func (r *RefusalError) Header() http.Header {
 
 func newUpgrader() websocket.Upgrader {
 	return websocket.Upgrader{
-		HandshakeTimeout: closeTimeout,
+		// No HandshakeTimeout: a fresh socket takes the answer at once.
 		// The smallest that gorilla grants beyond a control frame: subscribes
 		// are rare, and connections many.
 		ReadBufferSize: 256,
@@ -142,18 +142,20 @@ func (h *Hub) Upgrade(w http.ResponseWriter, r *http.Request) error {
 		h.sessions.Done()
 		return answer(w, refusal)
 	}
-	conn, err := h.upgrader.Upgrade(w, r, nil)
+	s := newSession(h, from)
+	conn, err := h.upgrader.Upgrade(&upgrading{w, s}, r, nil)
 	if err != nil {
 		h.door.leave(from)
 		h.sessions.Done()
 		return h.failed(w, err)
 	}
-	if c, ok := conn.NetConn().(interface{ SetWriteBuffer(int) error }); ok {
+	s.attach(conn)
+	if c, ok := s.raw.(interface{ SetWriteBuffer(int) error }); ok {
 		if err := c.SetWriteBuffer(socketBuffer); err != nil {
 			h.log.WithError(err).Debug("hub: set socket buffer")
 		}
 	}
-	h.serve(newSession(h, conn, from))
+	h.serve(s)
 	return nil
 }
 

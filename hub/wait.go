@@ -14,9 +14,9 @@ type waiter struct {
 
 var _ sink = (*waiter)(nil)
 
-func (w *waiter) offer(s *state) {
+func (w *waiter) offer(s *state) (claimed *session) {
 	if s.Seq <= w.after {
-		return
+		return nil
 	}
 	select {
 	case old := <-w.found:
@@ -26,6 +26,7 @@ func (w *waiter) offer(s *state) {
 	default:
 	}
 	w.found <- s
+	return nil
 }
 
 // Wait returns the newest state of the topic as soon as it is not the one that

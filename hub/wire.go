@@ -3,6 +3,7 @@ package hub
 import (
 	"encoding/binary"
 	"encoding/json"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -39,6 +40,10 @@ func (k frameKind) String() string {
 // state is a message on its way to its watchers, which share its encodings.
 type state struct {
 	Message
+	// published is when it came here from a publisher; zero if it was read.
+	published time.Time
+	// shared says that it goes to several watchers. Set before the first has it.
+	shared bool
 
 	// mu guards the encodings, one for each kind of frame.
 	mu      sync.Mutex
@@ -60,6 +65,23 @@ func (s *state) frame(kind frameKind, now time.Time) []byte {
 		e.bytes, e.at = textFrame(s.appendJSON(make([]byte, headerRoom, s.size()), kind, now)), now
 	}
 	return e.bytes
+}
+
+// appendFrame appends the whole WebSocket frame. The encoding of a state with several
+// watchers is kept for all of them; that of one is written where it goes out.
+func (s *state) appendFrame(b []byte, kind frameKind, now time.Time) []byte {
+	const header = 4 // of the lengths from 126 to 65,535
+	at := len(b)
+	if s.shared || s.size() > math.MaxUint16 {
+		return append(b, s.frame(kind, now)...)
+	}
+	b = s.appendJSON(append(b, opText, 126, 0, 0), kind, now)
+	n := len(b) - at - header
+	if n < 126 {
+		return append(b[:at], s.frame(kind, now)...)
+	}
+	binary.BigEndian.PutUint16(b[at+2:], uint16(n))
+	return b
 }
 
 func (s *state) size() int {
