@@ -36,3 +36,17 @@ type Receiver interface {
 	// effect before it returns need not call it.
 	Joined(topics []string)
 }
+
+// alone is the bus of a node without others.
+type alone struct{}
+
+var _ Bus = alone{}
+
+func (alone) Publish(string, []byte) {}
+func (alone) Subscribe(string)       {}
+func (alone) Unsubscribe(string)     {}
+
+func (alone) Run(ctx context.Context, _ Receiver) error {
+	<-ctx.Done()
+	return nil
+}

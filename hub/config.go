@@ -81,7 +81,8 @@ type Limits struct {
 	FrameRate int
 }
 
-// Deps are the ports and services that a Hub stands on. Observer may be nil.
+// Deps are the ports and services that a Hub stands on. Observer may be nil, and so may
+// Bus if there is no other node.
 type Deps struct {
 	Source     Source
 	Authorizer Authorizer
@@ -96,8 +97,6 @@ func (d Deps) validate() error {
 		return errors.New("no source")
 	case d.Authorizer == nil:
 		return errors.New("no authorizer")
-	case d.Bus == nil:
-		return errors.New("no bus")
 	case d.Log == nil:
 		return errors.New("no log")
 	}

@@ -38,6 +38,10 @@ func parseFrame(text bool, b []byte) (*clientFrame, ErrorCode) {
 	if !utf8.Valid(b) {
 		return f, ErrorBadJSON
 	}
+	if f.readPlain(b) {
+		return f, f.check()
+	}
+	*f = clientFrame{}
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(f); err != nil {

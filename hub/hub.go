@@ -45,6 +45,9 @@ func New(cfg Config, deps Deps) (*Hub, error) {
 	if err := deps.validate(); err != nil {
 		return nil, fmt.Errorf("hub: %w", err)
 	}
+	if deps.Bus == nil {
+		deps.Bus = alone{}
+	}
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("hub: %w", err)
@@ -109,7 +112,9 @@ func (h *Hub) Run(ctx context.Context) error {
 // changed after.
 func (h *Hub) Publish(m Message) {
 	h.pass(m)
-	h.bus.Publish(m.Topic, encodeBus(m))
+	if h.bus != (alone{}) {
+		h.bus.Publish(m.Topic, encodeBus(m))
+	}
 }
 
 func (h *Hub) pass(m Message) {

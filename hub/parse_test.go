@@ -6,17 +6,25 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 func FuzzParseFrame(f *testing.F) {
 	for _, seed := range []string{
 		`{"type":"subscribe","topic":"order:A1001","token":"t","after":7}`,
 		`{"type":"seen","topic":"order:A","seq":9}`, `{"type":"act","topic":"a","name":"b"}`,
+		` { "type" : "seen" , "seq" : 0 , "topic":"张三"} `, `{"seq":01}`, `{"seq":1.0}`, `{"type":"a",}`, `{"Type":"a"}`, `{"type":"a","type":"b"}`,
 		`{"type":"ping"}`, `{}`, `[]`, `null`, `{"type":1}`, "\xff", `{"type":"ping"}x`, `{"a":{"b":[[[`,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		var quick, full clientFrame
+		if utf8.Valid(b) && quick.readPlain(b) {
+			if err := json.Unmarshal(b, &full); err != nil || quick != full {
+				t.Errorf("%q was read as %+v, is %+v (%v)", b, quick, full, err)
+			}
+		}
 		frame, code := parseFrame(true, b)
 		if frame == nil {
 			t.Fatal("no frame")

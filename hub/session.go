@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"net"
@@ -26,6 +27,7 @@ type session struct {
 	hub  *Hub
 	wire wire
 	conn *websocket.Conn // nil for an event stream
+	in   *bufio.Reader   // of raw, for conn
 	raw  net.Conn        // under conn
 	sys  syscall.RawConn // of raw, for writes that do not wait; may be nil
 	from netip.Prefix
@@ -69,6 +71,7 @@ func newSession(h *Hub, from netip.Prefix) *session {
 func (s *session) attach(conn *websocket.Conn) {
 	s.conn = conn
 	s.socket.session = s
+	s.in.Reset(s.raw) // gorilla has put the socket between
 	s.sys = system(s.raw)
 	conn.SetReadLimit(MaxFrame)
 	conn.SetPingHandler(s.pinged)

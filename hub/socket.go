@@ -48,10 +48,15 @@ func (s *session) answerClose(frame []byte) {
 	}
 }
 
+// readAhead is the buffer of each connection for reading: a subscribe with its token
+// mostly fits, and gorilla takes over none that has 256 bytes or less.
+const readAhead = 288
+
 // upgrading hands the session's socket to gorilla.
 type upgrading struct {
 	http.ResponseWriter
 	session *session
+	scratch *bufio.Writer // for the answer only
 }
 
 var _ http.Hijacker = (*upgrading)(nil)
@@ -66,6 +71,11 @@ func (u *upgrading) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	u.session.raw, u.session.socket.Conn = conn, conn
-	return &u.session.socket, buffers, nil
+	s := u.session
+	s.raw, s.socket.Conn = conn, conn
+	if buffers.Reader.Buffered() > 0 { // gorilla refuses a client that spoke too early
+		return &s.socket, buffers, nil
+	}
+	s.in = bufio.NewReaderSize(conn, readAhead)
+	return &s.socket, &bufio.ReadWriter{Reader: s.in, Writer: u.scratch}, nil
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,9 +75,7 @@ func (r *RefusalError) Header() http.Header {
 func newUpgrader() websocket.Upgrader {
 	return websocket.Upgrader{
 		// No HandshakeTimeout: a fresh socket takes the answer at once.
-		// The smallest that gorilla grants beyond a control frame: subscribes
-		// are rare, and connections many.
-		ReadBufferSize: 256,
+		// No ReadBufferSize: the session brings its own buffer.
 		// The hub writes its own frames; with a pool gorilla keeps no buffer
 		// for the rare close frame that it sends itself.
 		WriteBufferSize: 256,
@@ -143,7 +142,9 @@ func (h *Hub) Upgrade(w http.ResponseWriter, r *http.Request) error {
 		return answer(w, refusal)
 	}
 	s := newSession(h, from)
-	conn, err := h.upgrader.Upgrade(&upgrading{w, s}, r, nil)
+	scratch, _ := h.buffers.answer.Get().(*bufio.Writer)
+	conn, err := h.upgrader.Upgrade(&upgrading{w, s, scratch}, r, nil)
+	h.buffers.answer.Put(scratch)
 	if err != nil {
 		h.door.leave(from)
 		h.sessions.Done()
@@ -166,6 +167,11 @@ func (h *Hub) serve(s *session) {
 		s.shut(CloseRestart)
 	default:
 	}
+	s.mu.Lock()
+	if s.closing == 0 {
+		s.readWithin(h.cfg.SubscribeWithin)
+	}
+	s.mu.Unlock()
 	go s.read()
 }
 

@@ -157,7 +157,6 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	}{
 		"no source":           {deps: func(d *hub.Deps) { d.Source = nil }},
 		"no authorizer":       {deps: func(d *hub.Deps) { d.Authorizer = nil }},
-		"no bus":              {deps: func(d *hub.Deps) { d.Bus = nil }},
 		"no log":              {deps: func(d *hub.Deps) { d.Log = nil }},
 		"origin with a path":  {cfg: hub.Config{Origins: []string{"https://shop.example/"}}},
 		"origin as wildcard":  {cfg: hub.Config{Origins: []string{"*"}}},

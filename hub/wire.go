@@ -45,9 +45,9 @@ type state struct {
 	// shared says that it goes to several watchers. Set before the first has it.
 	shared bool
 
-	// mu guards the encodings, one for each kind of frame.
-	mu      sync.Mutex
-	encoded [frameKinds]encoding
+	mu sync.Mutex
+	// encoded has one for each kind of frame; nil before the first. Guarded by mu.
+	encoded *[frameKinds]encoding
 }
 
 type encoding struct {
@@ -60,6 +60,9 @@ type encoding struct {
 func (s *state) frame(kind frameKind, now time.Time) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.encoded == nil {
+		s.encoded = new([frameKinds]encoding)
+	}
 	e := &s.encoded[kind]
 	if e.bytes == nil || now.Sub(e.at) > sharedFor {
 		e.bytes, e.at = textFrame(s.appendJSON(make([]byte, headerRoom, s.size()), kind, now)), now

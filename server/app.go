@@ -22,7 +22,6 @@ import (
 	"anxin/engine/webhook"
 	"anxin/frontend/page"
 	"anxin/hub"
-	"anxin/hub/membus"
 	"anxin/hub/redisbus"
 	"anxin/server/auth"
 	"anxin/server/config"
@@ -95,11 +94,11 @@ func (a *app) buildHub(live *stream, tokens *auth.Tokens) error {
 // payerActs are the behaviours that a page may report.
 var payerActs = []string{"check_now", "support_opened", "repay_tapped", "left", "returned"}
 
-// bus joins the nodes: over Redis when it is configured, else there is one node.
+// bus joins the nodes: over Redis when it is configured, else there is one node and none.
 func (a *app) bus() (hub.Bus, error) {
 	address := a.cfg.RedisURL.Reveal()
 	if address == "" {
-		return membus.New().Join(), nil
+		return nil, nil
 	}
 	options, err := redis.ParseURL(address)
 	if err != nil {
@@ -214,7 +213,8 @@ func support(cfg config.Config) httpapi.Support {
 // it started has ended.
 func (a *app) run(ctx context.Context) error {
 	defer a.close()
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.Listen)
+	// No TCP keep-alive: idle requests have their timeout, and live clients are pinged.
+	listener, err := (&net.ListenConfig{KeepAlive: -1}).Listen(ctx, "tcp", a.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
@@ -236,7 +236,7 @@ func (a *app) run(ctx context.Context) error {
 	if a.sandbox != nil {
 		start("sandbox", a.sandbox.Run)
 	}
-	start("http", func(context.Context) error { return a.http.Listener(listener) })
+	start("http", func(context.Context) error { return a.http.Listener(httpapi.Lending(listener)) })
 
 	select {
 	case <-ctx.Done():

@@ -15,7 +15,7 @@ import (
 // of 20,000 descriptors, and are what the figures of other servers are known for.
 const (
 	liveClients = 10_000
-	liveRuns    = 1
+	liveRuns    = 3
 	liveRounds  = 10 // one update for each client in each
 	// liveRest is how long after the storm memory is read: what a runtime gives back by
 	// itself it has begun to give back by then.

@@ -1,5 +1,4 @@
-// Package membus joins hubs within one process. It is the bus of an
-// installation of one node, and of tests with several.
+// Package membus joins hubs within one process: the bus of tests with several nodes.
 package membus
 
 import (

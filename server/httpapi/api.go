@@ -156,7 +156,6 @@ func New(cfg Config, deps Deps) (*fiber.App, error) {
 		ProxyHeader:           clientHeader,
 		ErrorHandler:          a.fail,
 	})
-	KeepHijacked(app)
 	answerUnknownMethods(app)
 	a.admitFiles(app)
 	app.Use(a.identify, a.log, a.recover, a.secure, a.cors)

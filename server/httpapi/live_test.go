@@ -69,7 +69,6 @@ func startLive(tb testing.TB, limits hub.Limits) *liveNode {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	KeepHijacked(n.app)
 	n.app.Get("/v1/live", Live(n.Hub))
 	n.app.Get("/echo/:word", func(c *fiber.Ctx) error { return c.SendString(c.Params("word")) })
 
@@ -81,7 +80,7 @@ func startLive(tb testing.TB, limits hub.Limits) *liveNode {
 	ctx, cancel := context.WithCancel(context.Background())
 	var parts sync.WaitGroup
 	parts.Go(func() {
-		if err := n.app.Listener(listener); err != nil {
+		if err := n.app.Listener(Lending(listener)); err != nil {
 			tb.Errorf("listen: %v", err)
 		}
 	})
