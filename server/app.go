@@ -49,7 +49,10 @@ type app struct {
 	redis   redis.UniversalClient // nil with the in-process bus
 	sender  *webhook.Sender
 	sandbox *sandbox.Sandbox // nil when it is off
-	http    *fiber.App
+	// accounts are the payment channels but the simulated one.
+	accounts accounts
+	hangup   <-chan os.Signal // a wish that their credential files be looked at now; nil = there is none
+	http     *fiber.App
 }
 
 // build makes a node from its configuration. It opens the store and starts nothing.
@@ -136,7 +139,7 @@ func (a *app) buildEngine(live *stream) error {
 	}
 	a.engine, err = engine.New(engine.Config{
 		Stages: a.cfg.Stages, CheckGap: a.cfg.CheckGap, LateSuccess: engine.LatePolicies(a.cfg.LateSuccess),
-		Channels: a.cfg.Channels, DuplicateWindow: a.cfg.DuplicateWindow,
+		Channels: settings(a.cfg.Channels), DuplicateWindow: a.cfg.DuplicateWindow,
 	}, engine.Deps{
 		Store: a.store, Channels: channels, Sender: a.sender, Backends: backends, Listener: live, Log: a.log,
 	})
@@ -145,11 +148,17 @@ func (a *app) buildEngine(live *stream) error {
 
 // channels are the configured payment channels by the name that orders use.
 func (a *app) channels() (map[string]channel.Channel, error) {
-	channels := map[string]channel.Channel{}
+	var err error
+	if a.accounts, err = openAccounts(a.cfg, a.log); err != nil {
+		return nil, err
+	}
+	channels := make(map[string]channel.Channel, len(a.accounts)+1)
+	for name, ch := range a.accounts {
+		channels[name] = ch
+	}
 	if !a.cfg.Sandbox.On {
 		return channels, nil
 	}
-	var err error
 	a.sandbox, err = sandbox.New(sandbox.Config{
 		DataDir: a.cfg.DataDir, BaseURL: a.cfg.PublicURL, Name: sandboxName, Merchant: sandboxMerchant,
 		Secret: a.cfg.Sandbox.ChannelSecret.Reveal(), APIKey: a.cfg.Sandbox.APIKey.Reveal(),
@@ -219,6 +228,7 @@ func (a *app) run(ctx context.Context) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	a.welcome()
+	a.accounts.warn(a.log)
 	// What runs outlives ctx: it ends in order below, not all at the signal.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -233,6 +243,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	start("hub", a.hub.Run)
 	start("engine", a.engine.Run)
+	start("credentials", func(ctx context.Context) error { return a.accounts.run(ctx, a.hangup) })
 	if a.sandbox != nil {
 		start("sandbox", a.sandbox.Run)
 	}

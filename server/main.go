@@ -5,6 +5,7 @@
 //	server                      serve (settings: see docs/anxin.example.yaml)
 //	server watch ORDER_NO       follow one order live in the terminal
 //	server settle FILE CHANNEL  import a file of what a channel settled
+//	server channels check       say whether the credentials of each channel are fit for use
 //	server healthcheck          ask the running server whether it is ready
 package main
 
@@ -41,10 +42,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 		return runWatch(ctx, args[1:], out)
 	case "settle":
 		return runSettle(ctx, args[1:], out)
+	case "channels":
+		return runChannels(args[1:], getenv, out)
 	case "healthcheck":
 		return runHealthcheck(ctx, getenv)
 	}
-	return fmt.Errorf("unknown command %q: use no command, watch, settle or healthcheck", args[0])
+	return fmt.Errorf("unknown command %q: use no command, watch, settle, channels or healthcheck", args[0])
 }
 
 func serve(ctx context.Context, getenv func(string) string) error {
@@ -57,6 +60,10 @@ func serve(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	a.hangup = hangup
 	return a.run(ctx)
 }
 

@@ -3,11 +3,23 @@ package config
 import (
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"anxin/engine"
 )
 
+// Channel is one account at a payment provider.
+type Channel struct {
+	Provider string // "" or "sandbox" for the simulated channel, which is set up elsewhere
+	Account  Account
+	Settings engine.ChannelSettings
+}
+
 // channelFile is one channel's part of the file.
 type channelFile struct {
+	Provider string               `yaml:"provider"`
+	Account  map[string]yaml.Node `yaml:"account"`
+
 	Schedule []duration `yaml:"schedule"`
 	QPS      int        `yaml:"qps"`
 	Typical  duration   `yaml:"typical"`
@@ -27,7 +39,8 @@ const (
 	maxCooldown = 5 * time.Minute // the engine's own bound
 )
 
-func (f file) applyChannels(c *Config, p *problems) {
+func (f file) applyChannels(c *Config, l *loader) {
+	p := l.problems
 	for name, channel := range f.Channels {
 		setting := "channels." + name
 		if !backendName.MatchString(name) {
@@ -41,7 +54,16 @@ func (f file) applyChannels(c *Config, p *problems) {
 		for _, age := range channel.Schedule {
 			settings.Schedule = append(settings.Schedule, time.Duration(age))
 		}
-		c.Channels[name] = settings
+		switch {
+		case name == sandboxShop && (channel.Provider != "" && channel.Provider != sandboxShop || len(channel.Account) > 0):
+			p.add(setting, "is the simulated channel: it has settings, and neither another provider nor an account")
+		case name != sandboxShop && channel.Provider == "":
+			p.add(setting+".provider", "must be set")
+		}
+		c.Channels[name] = Channel{
+			Provider: channel.Provider, Settings: settings,
+			Account: readAccount(setting, l.dir, channel.Account, l.getenv, p),
+		}
 	}
 }
 

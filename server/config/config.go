@@ -6,7 +6,6 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"anxin/engine"
 	"anxin/engine/order"
 	"anxin/frontend/page"
 )
@@ -26,7 +25,7 @@ type Config struct {
 	TokenSecrets []Secret // the first signs, all verify
 	Tokens       Lifetimes
 	Backends     map[string]Backend // by the name of their api key
-	Channels     map[string]engine.ChannelSettings
+	Channels     map[string]Channel // by the name that orders use
 	Sandbox      Sandbox
 
 	LateSuccess LateSuccess

@@ -14,7 +14,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"anxin/engine"
 	"anxin/engine/order"
 )
 
@@ -135,10 +134,11 @@ func addYAML(p *problems, err error) {
 }
 
 // apply checks the file and puts it over the defaults.
-func (f file) apply(p *problems) Config {
+func (f file) apply(l *loader) Config {
+	p := l.problems
 	c := Config{
 		Backends: make(map[string]Backend, len(f.Backends)+1),
-		Channels: make(map[string]engine.ChannelSettings, len(f.Channels)),
+		Channels: make(map[string]Channel, len(f.Channels)),
 		Stages: order.StageLimits{
 			Delayed:   time.Duration(cmp.Or(f.Stages.Delayed, duration(order.DefaultStageLimits.Delayed))),
 			Prolonged: time.Duration(cmp.Or(f.Stages.Prolonged, duration(order.DefaultStageLimits.Prolonged))),
@@ -155,7 +155,7 @@ func (f file) apply(p *problems) Config {
 	f.applyBrands(&c, p)
 	f.applyBackends(&c, p)
 	f.applyLateSuccess(&c, p)
-	f.applyChannels(&c, p)
+	f.applyChannels(&c, l)
 	c.checkFigures(p)
 	return c
 }

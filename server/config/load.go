@@ -21,8 +21,9 @@ import (
 // installation it may create the data folder and write generated secrets into it.
 func Load(getenv func(string) string) (Config, error) {
 	var p problems
-	f := readFile(strings.TrimSpace(getenv("ANXIN_CONFIG")), &p)
-	l := loader{getenv: getenv, problems: &p, cfg: f.apply(&p)}
+	path := strings.TrimSpace(getenv("ANXIN_CONFIG"))
+	l := loader{getenv: getenv, problems: &p, dir: filepath.Dir(path)}
+	l.cfg = readFile(path, &p).apply(&l)
 	l.addresses()
 	l.stores()
 	l.keys()
@@ -40,6 +41,7 @@ func Load(getenv func(string) string) (Config, error) {
 type loader struct {
 	getenv   func(string) string
 	problems *problems
+	dir      string // of the configuration file
 	cfg      Config
 }
 

@@ -204,7 +204,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"late too early", production(t).file(t, "channels: {sandbox: {late: 1m, typical: 2m}}\n"), "channels.sandbox.late must be"},
 		{"endless cooldown", production(t).file(t, "channels: {sandbox: {breaker: {cooldown: 1h}}}\n"), "channels.sandbox.breaker.cooldown must be"},
 		{"negative failures", production(t).file(t, "channels: {sandbox: {breaker: {failures: -1}}}\n"), "channels.sandbox.breaker.failures must be"},
-		{"odd channel", production(t).file(t, "channels: {'a b': {qps: 1}}\n"), "channels \"a b\" is not a name"},
+		{"odd channel", production(t).file(t, "channels: {'a b': {provider: x, qps: 1}}\n"), "channels \"a b\" is not a name"},
 		{"bad webhook secret", production(t).file(t, "backends: {shop: {webhook: {url: 'https://b.example', secrets: [marked]}}}\n"), "backends.shop.webhook.secrets entry 1 must be whsec_"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -316,7 +316,7 @@ func TestASecretIsNeverShown(t *testing.T) {
 func TestChannelsAreSetByTheFile(t *testing.T) {
 	t.Parallel()
 	c := load(t, production(t).with("ANXIN_CONFIG", "../../docs/anxin.example.yaml"))
-	got := c.Channels["sandbox"]
+	got := c.Channels["sandbox"].Settings
 	if len(got.Schedule) != 14 || got.Schedule[0] != 3*time.Second || got.QPS != 20 || got.Typical != 10*time.Second ||
 		got.Late != time.Minute || got.Breaker != (engine.BreakerLimits{Failures: 5, Cooldown: 30 * time.Second}) {
 		t.Errorf("channel %+v", got)
