@@ -16,6 +16,7 @@ import (
 	"anxin/engine"
 	"anxin/engine/channel"
 	"anxin/engine/channel/standardhook"
+	"anxin/engine/channel/wechatpay"
 	"anxin/server/config"
 )
 
@@ -29,6 +30,7 @@ type provider func(*config.AccountReader) (channel.Channel, error)
 // second account of a provider is another entry of the file, not of this map.
 var providers = map[string]provider{
 	"standardhook": account(standardhookAccount, standardhook.New),
+	"wechatpay":    account(wechatpayAccount, wechatpay.New),
 }
 
 // account reads a provider's Config, and makes an adapter of it when nothing is missing.
