@@ -43,6 +43,8 @@ type Fixture struct {
 	// Behaviours are what the stand-in can do: all of Required, and the others that the
 	// service knows.
 	Behaviours []Behaviour
+	// OneAddress says that the account is the address: a bad one is a refused account.
+	OneAddress bool
 	// Secrets must show in no error: keys, tokens, passwords.
 	Secrets []string
 }

@@ -28,6 +28,9 @@ func Run(t *testing.T, f Fixture) {
 	t.Run("accepted once, with the name by which receipts know it", f.testAccepted)
 	t.Run("many at once", f.testConcurrent)
 	for b, want := range kinds {
+		if b == BadAddress && f.OneAddress {
+			want = []notify.ErrorKind{notify.KindRefused}
+		}
 		if slices.Contains(f.Behaviours, b) {
 			t.Run(string(b), func(t *testing.T) { f.testBehaviour(t, b, want) })
 		}

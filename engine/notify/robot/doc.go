@@ -1,0 +1,3 @@
+// Package robot tells operators' chat groups, by the incoming webhooks of DingTalk, Feishu,
+// WeCom and Slack.
+package robot
