@@ -15,6 +15,7 @@ import (
 
 	"anxin/engine"
 	"anxin/engine/channel"
+	"anxin/engine/channel/alipay"
 	"anxin/engine/channel/standardhook"
 	"anxin/engine/channel/wechatpay"
 	"anxin/server/config"
@@ -29,6 +30,7 @@ type provider func(*config.AccountReader) (channel.Channel, error)
 // refuses values that stand in the file itself), and docs/channels.md explains them. A
 // second account of a provider is another entry of the file, not of this map.
 var providers = map[string]provider{
+	"alipay":       account(alipayAccount, alipay.New),
 	"standardhook": account(standardhookAccount, standardhook.New),
 	"wechatpay":    account(wechatpayAccount, wechatpay.New),
 }
@@ -41,6 +43,17 @@ func account[Config any, Channel channel.Channel](read func(*config.AccountReade
 			return nil, err
 		}
 		return open(cfg)
+	}
+}
+
+func alipayAccount(r *config.AccountReader) alipay.Config {
+	return alipay.Config{
+		AppID: r.Text("app_id"), SellerID: r.Text("seller_id"), PrivateKey: r.Secret("private_key"),
+		AlipayPublicKey: r.TextOr("alipay_public_key", ""),
+		AppCert:         r.TextOr("app_cert", ""),
+		AlipayCert:      strings.Join(r.Texts("alipay_cert"), "\n"),
+		RootCert:        r.TextOr("root_cert", ""),
+		GatewayURL:      r.URL("gateway", ""),
 	}
 }
 

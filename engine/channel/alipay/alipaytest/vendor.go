@@ -111,10 +111,13 @@ func NameOf(cert *x509.Certificate) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// PrivateKey is the application's, as PEM.
-func (v Vendor) PrivateKey() string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(v.App)}))
+// PEM writes a private key.
+func PEM(key *rsa.PrivateKey) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 }
+
+// PrivateKey is the application's, as PEM.
+func (v Vendor) PrivateKey() string { return PEM(v.App) }
 
 // PublicKey is Alipay's, as its console shows it.
 func (v Vendor) PublicKey() string {
