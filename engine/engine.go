@@ -11,6 +11,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"anxin/engine/batch"
 	"anxin/engine/channel"
 	"anxin/engine/order"
 )
@@ -68,6 +69,7 @@ type Deps struct {
 	Sender   Sender
 	Backends map[string]bool // names of the backends that have a webhook
 	Listener Listener
+	Presence Presence // nil: nobody is known to be there
 	Log      logrus.FieldLogger
 }
 
@@ -79,7 +81,8 @@ type Engine struct {
 	gates  gates
 	counts counters
 
-	rejects *rejections
+	rejects   *rejections
+	sightings *batch.Writer[Sighting]
 }
 
 type counters struct {
@@ -117,6 +120,7 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 		map[TaskKind]handler{TaskQuery: e.runQuery, TaskDeliver: e.runDeliver, TaskProcess: e.runProcess, TaskStage: e.runStage, TaskSettle: e.runSettle},
 		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: storeWorkers, TaskStage: storeWorkers, TaskSettle: 1},
 		deps.Log)
+	e.sightings = batch.New("sightings", maxSightings, deps.Store.WriteSightings, deps.Log)
 	e.runner.gate, e.runner.putOff = e.gates, e.runDefer
 	return e, nil
 }
@@ -135,7 +139,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.sweepLedger, e.keepRejections, e.sweepIntake, e.keepOutbox} {
+	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.sweepLedger, e.keepRejections, e.sweepIntake, e.keepOutbox, e.sightings.Run, e.sweepSightings} {
 		work.Go(func() { part(ctx) })
 	}
 	work.Wait()

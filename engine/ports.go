@@ -24,6 +24,7 @@ type Store interface {
 	PauseReader
 	SettlementReader
 	PromiseReader
+	SightingStore
 }
 
 // Committer makes changes durable.

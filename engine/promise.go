@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"anxin/engine/batch"
 	"anxin/engine/order"
 )
 
@@ -196,20 +197,11 @@ const (
 
 // sweepLedger deletes what is older than promiseLife until ctx ends.
 func (e *Engine) sweepLedger(ctx context.Context) {
-	tick := time.NewTicker(ledgerSweepEvery)
-	defer tick.Stop()
-	for {
+	batch.Sweep(ctx, ledgerSweepEvery, func() bool {
 		n, err := e.deps.Store.SweepPromises(ctx, now().Add(-promiseLife), ledgerSweepLimit)
 		if err != nil && ctx.Err() == nil {
 			e.deps.Log.WithError(err).Error("sweep promises")
 		}
-		if err == nil && n == ledgerSweepLimit {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+		return err == nil && n == ledgerSweepLimit
+	})
 }

@@ -26,6 +26,7 @@ type clientFrame struct {
 	After int64  `json:"after"`
 	Seq   int64  `json:"seq"`
 	Name  string `json:"name"`
+	Value int64  `json:"value"`
 }
 
 // parseFrame decodes and checks what does not depend on the session. With an

@@ -61,5 +61,15 @@ type Observer interface {
 	// The hub has sent that topic up to seq at least on this connection.
 	Seen(topic string, seq int64)
 	// Acted says that the user did something from the configured list.
-	Acted(topic, name string)
+	Acted(topic string, a Act)
+}
+
+// Act is what a user did.
+type Act struct {
+	Name string
+	// Seq is the state that was on the screen, at most the newest one that was
+	// sent; 0 if the client does not say.
+	Seq int64
+	// Value is what the act's name makes of it, not negative.
+	Value int64
 }

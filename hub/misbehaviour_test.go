@@ -50,6 +50,8 @@ func TestEachRefusedFrameGetsItsErrorCode(t *testing.T) {
 		{"act on what is not watched", `{"type":"act","topic":"order:C","name":"support_opened"}`, "order:C", hub.ErrorNotSubscribed},
 		{"seen what was not sent", `{"type":"seen","topic":"order:A","seq":2}`, "order:A", hub.ErrorBadFrame},
 		{"seen nothing", `{"type":"seen","topic":"order:A"}`, "order:A", hub.ErrorBadFrame},
+		{"act on what was not sent", `{"type":"act","topic":"order:A","name":"support_opened","seq":2}`, "order:A", hub.ErrorBadFrame},
+		{"act of a negative value", `{"type":"act","topic":"order:A","name":"support_opened","value":-1}`, "order:A", hub.ErrorBadFrame},
 		{"unknown act", `{"type":"act","topic":"order:A","name":"danced"}`, "order:A", hub.ErrorUnknownAct},
 	}
 	covered := map[hub.ErrorCode]bool{ // by tests of their own
@@ -364,8 +366,8 @@ type watchers struct {
 	heard []string
 }
 
-func (w *watchers) Seen(topic string, seq int64)    { w.add(fmt.Sprint("seen ", topic, " ", seq)) }
-func (w *watchers) Acted(topic string, name string) { w.add(fmt.Sprint("acted ", topic, " ", name)) }
+func (w *watchers) Seen(topic string, seq int64)  { w.add(fmt.Sprint("seen ", topic, " ", seq)) }
+func (w *watchers) Acted(topic string, a hub.Act) { w.add(fmt.Sprint("acted ", topic, " ", a)) }
 
 func (w *watchers) add(s string) {
 	w.mu.Lock()
@@ -383,11 +385,12 @@ func TestObserverHearsWhatClientsReport(t *testing.T) {
 	p.expect("snapshot", "order:A", 4)
 	p.send(`{"type":"seen","topic":"order:A","seq":4}`)
 	p.send(`{"type":"act","topic":"order:A","name":"support_opened"}`)
+	p.send(`{"type":"act","topic":"order:A","name":"support_opened","seq":4,"value":12}`)
 	p.send(`{"type":"seen","topic":"order:A","seq":5}`)
 	p.expectError("order:A", hub.ErrorBadFrame)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if got := strings.Join(w.heard, ", "); got != "seen order:A 4, acted order:A support_opened" {
+	if got := strings.Join(w.heard, ", "); got != "seen order:A 4, acted order:A {support_opened 0 0}, acted order:A {support_opened 4 12}" {
 		t.Errorf("heard %q", got)
 	}
 }

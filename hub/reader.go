@@ -95,14 +95,17 @@ func (s *session) seen(f *clientFrame) ErrorCode {
 }
 
 func (s *session) acted(f *clientFrame) ErrorCode {
-	if _, ok := s.sent(f.Topic); !ok {
+	sent, ok := s.sent(f.Topic)
+	switch {
+	case !ok:
 		return ErrorNotSubscribed
-	}
-	if !s.hub.acts[f.Name] {
+	case !s.hub.acts[f.Name]:
 		return ErrorUnknownAct
+	case f.Seq < 0 || f.Seq > sent || f.Value < 0:
+		return ErrorBadFrame
 	}
 	if s.hub.observer != nil {
-		s.hub.observer.Acted(f.Topic, f.Name)
+		s.hub.observer.Acted(f.Topic, Act{Name: f.Name, Seq: f.Seq, Value: f.Value})
 	}
 	return ""
 }

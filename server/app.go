@@ -18,6 +18,7 @@ import (
 	"anxin/engine"
 	"anxin/engine/channel"
 	sandboxchannel "anxin/engine/channel/sandbox"
+	"anxin/engine/insight"
 	"anxin/engine/store"
 	"anxin/engine/webhook"
 	"anxin/frontend/page"
@@ -46,6 +47,7 @@ type app struct {
 	store   *store.Store
 	engine  *engine.Engine
 	hub     *hub.Hub
+	witness *witness
 	redis   redis.UniversalClient // nil with the in-process bus
 	sender  *webhook.Sender
 	sandbox *sandbox.Sandbox // nil when it is off
@@ -57,7 +59,7 @@ type app struct {
 
 // build makes a node from its configuration. It opens the store and starts nothing.
 func build(ctx context.Context, cfg config.Config, log logrus.FieldLogger) (_ *app, err error) {
-	a := &app{cfg: cfg, log: log}
+	a := &app{cfg: cfg, log: log, witness: &witness{}}
 	defer func() {
 		if err != nil {
 			a.close()
@@ -81,6 +83,12 @@ func build(ctx context.Context, cfg config.Config, log logrus.FieldLogger) (_ *a
 		return nil, err
 	}
 	live.hub, live.orders = a.hub, a.engine
+	a.witness.orders, a.witness.watchers = a.engine, a.hub
+	if cfg.Behaviour {
+		if a.witness.behaviour, err = insight.NewBehaviour(a.store, log); err != nil {
+			return nil, err
+		}
+	}
 	return a, a.buildHTTP(tokens)
 }
 
@@ -89,13 +97,10 @@ func (a *app) buildHub(live *stream, tokens *auth.Tokens) error {
 	if err != nil {
 		return err
 	}
-	a.hub, err = hub.New(hub.Config{Origins: a.cfg.Origins, Acts: payerActs},
-		hub.Deps{Source: live, Authorizer: auth.NewTopics(tokens), Bus: bus, Log: a.log})
+	a.hub, err = hub.New(hub.Config{Origins: a.cfg.Origins, Acts: insight.ActNames},
+		hub.Deps{Source: live, Authorizer: auth.NewTopics(tokens), Bus: bus, Observer: a.witness, Log: a.log})
 	return err
 }
-
-// payerActs are the behaviours that a page may report.
-var payerActs = []string{"check_now", "support_opened", "repay_tapped", "left", "returned"}
 
 // bus joins the nodes: over Redis when it is configured, else there is one node and none.
 func (a *app) bus() (hub.Bus, error) {
@@ -141,7 +146,7 @@ func (a *app) buildEngine(live *stream) error {
 		Stages: a.cfg.Stages, CheckGap: a.cfg.CheckGap, LateSuccess: engine.LatePolicies(a.cfg.LateSuccess),
 		Channels: settings(a.cfg.Channels), DuplicateWindow: a.cfg.DuplicateWindow,
 	}, engine.Deps{
-		Store: a.store, Channels: channels, Sender: a.sender, Backends: backends, Listener: live, Log: a.log,
+		Store: a.store, Channels: channels, Sender: a.sender, Backends: backends, Listener: live, Presence: a.witness, Log: a.log,
 	})
 	return err
 }
@@ -190,7 +195,7 @@ func (a *app) buildHTTP(tokens *auth.Tokens) error {
 		merchants[name] = b.Brand
 	}
 	renderer, err := page.New(page.Options{
-		PublicURL: a.cfg.PublicURL, Brand: a.cfg.Brand.Brand, Merchants: merchants, DelayedAfter: a.cfg.Stages.Delayed,
+		PublicURL: a.cfg.PublicURL, Brand: a.cfg.Brand.Brand, Merchants: merchants, DelayedAfter: a.cfg.Stages.Delayed, Silent: !a.cfg.Behaviour,
 	})
 	if err != nil {
 		return fmt.Errorf("payer page: %w", err)
@@ -198,9 +203,9 @@ func (a *app) buildHTTP(tokens *auth.Tokens) error {
 	a.http, err = httpapi.New(httpapi.Config{
 		PublicURL: a.cfg.PublicURL, Support: support(a.cfg), Sandbox: a.cfg.Sandbox.On,
 		CheckGap: a.cfg.CheckGap, ViewLife: a.cfg.Tokens.View, InboxLife: a.cfg.Tokens.Inbox,
-		Origins: a.cfg.Origins, TrustedProxies: a.cfg.TrustedProxies,
+		Origins: a.cfg.Origins, TrustedProxies: a.cfg.TrustedProxies, Acts: insight.ActNames,
 	}, httpapi.Deps{
-		Engine: a.engine, Hub: a.hub, Keys: known, Operators: operators, Tokens: tokens, Page: renderer, Live: httpapi.Live(a.hub),
+		Engine: a.engine, Hub: a.hub, Keys: known, Operators: operators, Tokens: tokens, Page: renderer, Live: httpapi.Live(a.hub), Observer: a.witness,
 		Ready: a.store.Ready, Log: a.log,
 	})
 	if err == nil && a.sandbox != nil {
@@ -232,7 +237,7 @@ func (a *app) run(ctx context.Context) error {
 	// What runs outlives ctx: it ends in order below, not all at the signal.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	failed := make(chan error, 4)
+	failed := make(chan error, 5)
 	var parts sync.WaitGroup
 	start := func(name string, run func(context.Context) error) {
 		parts.Go(func() {
@@ -244,6 +249,9 @@ func (a *app) run(ctx context.Context) error {
 	start("hub", a.hub.Run)
 	start("engine", a.engine.Run)
 	start("credentials", func(ctx context.Context) error { return a.accounts.run(ctx, a.hangup) })
+	if a.witness.behaviour != nil {
+		start("behaviour", a.witness.behaviour.Run)
+	}
 	if a.sandbox != nil {
 		start("sandbox", a.sandbox.Run)
 	}

@@ -65,7 +65,7 @@ type reads struct {
 	caseByID, settlement, settlements, settlementCounts    *sql.Stmt
 	allRows, outcomeRows, unsettled                        *sql.Stmt
 
-	promises, ofPayer *sql.Stmt
+	promises, ofPayer, sighting, acts *sql.Stmt
 }
 
 func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
@@ -77,7 +77,7 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 		sqlCase:   &r.caseByID, sqlSettlement: &r.settlement, sqlSettlements: &r.settlements, sqlSettlementCounts: &r.settlementCounts,
 		sqlAllRows: &r.allRows, sqlOutcomeRows: &r.outcomeRows, sqlUnsettled: &r.unsettled,
 
-		sqlPromises: &r.promises, sqlOfPayer: &r.ofPayer,
+		sqlPromises: &r.promises, sqlOfPayer: &r.ofPayer, sqlSighting: &r.sighting, sqlActs: &r.acts,
 		sqlRecord: &r.record, sqlRejected: &r.rejected, sqlQuarantined: &r.quarantined,
 		sqlWebhooks: &r.webhooks, sqlPlace: &r.place, sqlTries: &r.tries,
 		sqlEndpoint: &r.endpoint, sqlEndpoints: &r.endpoints, sqlParked: &r.parked,

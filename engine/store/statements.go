@@ -94,6 +94,7 @@ type writes struct {
 	insertPayer, paidTwice, putPurchase, dropPurchase *sql.Stmt
 	insertDelivery, trimDeliveries, putEndpoint       *sql.Stmt
 	pruneDeliveries, pruneWebhooks                    *sql.Stmt
+	putSighting, sweepSightings, addAct, sweepActs    *sql.Stmt
 }
 
 func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
@@ -115,6 +116,7 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
 		sqlInsertPayer: &w.insertPayer, sqlPaidTwice: &w.paidTwice, sqlPutPurchase: &w.putPurchase, sqlDropPurchase: &w.dropPurchase,
 		sqlInsertDelivery: &w.insertDelivery, sqlTrimDeliveries: &w.trimDeliveries, sqlPutEndpoint: &w.putEndpoint,
 		sqlPruneDeliveries: &w.pruneDeliveries, sqlPruneWebhooks: &w.pruneWebhooks,
+		sqlPutSighting: &w.putSighting, sqlSweepSightings: &w.sweepSightings, sqlAddAct: &w.addAct, sqlSweepActs: &w.sweepActs,
 	} {
 		statement, err := conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with conn
 		if err != nil {

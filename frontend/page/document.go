@@ -33,6 +33,7 @@ type document struct {
 	Path, Query, Token       string
 	Notice, Countdown, Zone  string
 	ArcOffset                string
+	Silent                   bool
 }
 
 // boot is what the script starts from, as JSON inside the page.
@@ -76,7 +77,7 @@ func (r *Renderer) document(v View) document {
 		Script: frontend.URL("page.js"), Legacy: frontend.URL("legacy.js"), Brand: worn.called(s.catalog), Logo: worn.logo,
 		OrderNo: p.OrderNo, Subject: p.Subject, Amount: formatMoney(p.Amount),
 		Status: p.Status, Step: p.Step, Stage: p.Stage, Seq: p.Seq,
-		Path: "/pay/" + url.PathEscape(p.OrderNo), Query: v.query(), Token: v.Token, Zone: zoneName(s.now, s.zone),
+		Path: "/pay/" + url.PathEscape(p.OrderNo), Query: v.query(), Token: v.Token, Zone: zoneName(s.now, s.zone), Silent: r.options.Silent,
 	}
 	doc.Title, doc.Favicon = doc.Screen.Title, favicon(doc.Screen.Tone)
 	if s.waiting() {

@@ -41,6 +41,8 @@ type Options struct {
 	// DelayedAfter is the wait after which a result comes with an apology; default the
 	// engine's limit of the stage "delayed".
 	DelayedAfter time.Duration
+	// Silent pages report nothing of what is done on them.
+	Silent bool
 }
 
 // Renderer renders the payer page. It is safe for concurrent use.

@@ -39,6 +39,7 @@ type Config struct {
 
 	Origins        []string // browsers' pages that may call besides our own
 	TrustedProxies []netip.Prefix
+	Behaviour      bool          // whether pages report what is done on them
 	Drain          time.Duration // over which live clients are sent away at a stop
 	Log            Log
 }

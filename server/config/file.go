@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,6 +49,7 @@ type file struct {
 		Inbox duration `yaml:"inbox"`
 	} `yaml:"token_lifetimes"`
 	DrainWindow duration `yaml:"drain_window"`
+	Behaviour   string   `yaml:"behaviour"`
 }
 
 // duration reads "90s", "5m", "720h".
@@ -150,7 +152,11 @@ func (f file) apply(l *loader) Config {
 			View:  time.Duration(cmp.Or(f.TokenLifetimes.View, duration(defaultViewLife))),
 			Inbox: time.Duration(cmp.Or(f.TokenLifetimes.Inbox, duration(defaultInboxLife))),
 		},
-		Drain: time.Duration(cmp.Or(f.DrainWindow, duration(defaultDrain))),
+		Drain:     time.Duration(cmp.Or(f.DrainWindow, duration(defaultDrain))),
+		Behaviour: f.Behaviour != "off",
+	}
+	if !slices.Contains([]string{"", "on", "off"}, f.Behaviour) {
+		p.add("behaviour", "must be on or off")
 	}
 	f.applyBrands(&c, p)
 	f.applyBackends(&c, p)

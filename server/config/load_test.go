@@ -191,6 +191,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"odd policy of a channel", production(t).file(t, "late_success: {channels: {pay: keep}}\n"), "late_success.channels.pay must be accept"},
 		{"stages out of order", production(t).file(t, "stages: {delayed: 5m, prolonged: 1m}\n"), "stages.prolonged must be longer"},
 		{"endless links", production(t).file(t, "token_lifetimes: {view: 9000h}\n"), "token_lifetimes.view must be"},
+		{"behaviour", production(t).file(t, "behaviour: maybe\n"), "behaviour must be on or off"},
 		{"long drain", production(t).file(t, "drain_window: 1m\n"), "drain_window must be at most"},
 		{"long window", production(t).file(t, "duplicate_window: 9999h\n"), "duplicate_window must be at most"},
 		{"long gap", production(t).file(t, "check_gap: 1h\n"), "check_gap must be at most"},
@@ -320,5 +321,14 @@ func TestChannelsAreSetByTheFile(t *testing.T) {
 	if len(got.Schedule) != 14 || got.Schedule[0] != 3*time.Second || got.QPS != 20 || got.Typical != 10*time.Second ||
 		got.Late != time.Minute || got.Breaker != (engine.BreakerLimits{Failures: 5, Cooldown: 30 * time.Second}) {
 		t.Errorf("channel %+v", got)
+	}
+}
+
+func TestBehaviourIsReportedUnlessItIsSwitchedOff(t *testing.T) {
+	t.Parallel()
+	for content, want := range map[string]bool{"": true, "behaviour: on\n": true, "behaviour: off\n": false} {
+		if c := load(t, production(t).file(t, content)); c.Behaviour != want {
+			t.Errorf("%q gives %v", content, c.Behaviour)
+		}
 	}
 }

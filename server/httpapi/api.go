@@ -87,6 +87,7 @@ type Config struct {
 	InboxLife      time.Duration
 	Origins        []string // pages of other origins that may call with a token
 	TrustedProxies []netip.Prefix
+	Acts           []string // that clients may report
 }
 
 // Deps are what the API stands on.
@@ -98,13 +99,14 @@ type Deps struct {
 	Tokens    *auth.Tokens
 	Page      Page
 	Live      fiber.Handler               // see Live
+	Observer  hub.Observer                // is told what clients report over HTTP
 	Ready     func(context.Context) error // whether the store can be used
 	Log       logrus.FieldLogger
 }
 
 func (d Deps) validate() error {
 	if d.Engine == nil || d.Hub == nil || d.Keys == nil || d.Operators == nil || d.Tokens == nil || d.Page == nil ||
-		d.Live == nil || d.Ready == nil || d.Log == nil {
+		d.Live == nil || d.Observer == nil || d.Ready == nil || d.Log == nil {
 		return errors.New("http api: a dependency is missing")
 	}
 	return nil

@@ -19,6 +19,7 @@ func (a *api) routes() []route {
 		on("GET", "/v1/orders", a.list),
 		on("GET", "/v1/orders/:order_no", a.show),
 		on("GET", streamPath, a.stream),
+		on("POST", "/v1/orders/:order_no/acts", a.limits.act, a.acts),
 		on("POST", "/v1/orders/:order_no/updates", a.update),
 		on("POST", "/v1/orders/:order_no/tokens", a.issue),
 		on("POST", "/v1/orders/:order_no/claim", a.limits.act, a.claim),

@@ -173,6 +173,11 @@ func TestRealAnswersAreAsDescribed(t *testing.T) {
 	c.exchange(200, "GET", "/v1/orders/A1/stream", nil, view)
 	c.exchange(401, "GET", "/v1/orders/A1/stream", nil)
 	c.exchange(400, "GET", "/v1/orders/A1/stream?after=x", nil, view)
+	c.exchange(204, "POST", "/v1/orders/A1/acts", object{"token": r.ViewToken, "frames": []object{
+		{"type": "seen", "seq": 1}, {"type": "act", "topic": "order:A1", "name": "visible", "seq": 1, "value": 9},
+	}})
+	c.exchange(422, "POST", "/v1/orders/A1/acts", object{"token": r.ViewToken, "frames": []object{{"type": "x"}}})
+	c.exchange(401, "POST", "/v1/orders/A1/acts", object{"frames": []object{}})
 	c.exchange(200, "POST", "/v1/orders/A1/claim", nil, view)
 	c.exchange(200, "GET", "/v1/orders/A1", nil, view)
 	c.exchange(202, "POST", "/v1/orders/A1/query", object{}, view)

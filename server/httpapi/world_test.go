@@ -55,6 +55,7 @@ type world struct {
 	log    *lockedBuffer
 	client *http.Client
 	ready  error
+	heard  *observer
 	says   sync.Map // what the channel answers: sandbox.State by order number; without one it is out of order
 }
 
@@ -131,7 +132,7 @@ func setupOver(t *testing.T, wrap func(engine.Store) engine.Store, change ...fun
 // setupHub starts a node with a hub of other settings.
 func setupHub(t *testing.T, settings hub.Config, wrap func(engine.Store) engine.Store, change ...func(*httpapi.Config, *httpapi.Deps)) *world {
 	t.Helper()
-	w := &world{t: t, log: &lockedBuffer{}, file: filepath.Join(t.TempDir(), "anxin.db")}
+	w := &world{t: t, log: &lockedBuffer{}, heard: &observer{}, file: filepath.Join(t.TempDir(), "anxin.db")}
 	log := logrus.New()
 	log.SetOutput(w.log)
 	level, err := logrus.ParseLevel("debug")
@@ -143,7 +144,7 @@ func setupHub(t *testing.T, settings hub.Config, wrap func(engine.Store) engine.
 	must(t, err)
 	live := &truth{store: w.store}
 	w.hub, err = hub.New(settings,
-		hub.Deps{Source: live, Authorizer: auth.NewTopics(w.tokens), Bus: membus.New().Join(), Log: log})
+		hub.Deps{Source: live, Authorizer: auth.NewTopics(w.tokens), Bus: membus.New().Join(), Observer: w.heard, Log: log})
 	must(t, err)
 	live.hub = w.hub
 	gateway := httptest.NewServer(http.HandlerFunc(w.gateway))
@@ -190,10 +191,10 @@ func (w *world) serve(eng *engine.Engine, log logrus.FieldLogger, change []func(
 	must(t, err)
 	cfg := httpapi.Config{
 		PublicURL: w.base, CheckGap: time.Minute, ViewLife: time.Hour, InboxLife: time.Hour,
-		Origins: []string{"https://shop.example"}, Sandbox: true,
+		Origins: []string{"https://shop.example"}, Sandbox: true, Acts: []string{"support_opened", "visible"},
 	}
 	deps := httpapi.Deps{
-		Engine: eng, Hub: w.hub, Keys: keys, Operators: operators, Tokens: w.tokens, Page: renderer, Live: httpapi.Live(w.hub),
+		Engine: eng, Hub: w.hub, Keys: keys, Operators: operators, Tokens: w.tokens, Page: renderer, Live: httpapi.Live(w.hub), Observer: w.heard,
 		Ready: func(ctx context.Context) error { return errors.Join(w.ready, w.store.Ready(ctx)) }, Log: log,
 	}
 	for _, f := range change {

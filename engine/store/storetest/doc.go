@@ -52,6 +52,8 @@ func Run(t *testing.T, open func(t *testing.T) engine.Store) {
 		"promises are scored by span, backend and channel":          testPromiseSummary,
 		"a purchase is paid once, unless the twin is known":         testPurchase,
 		"a payer's orders come newest first":                        testOrdersOfPayer,
+		"the newest sighting of each order is kept":                 testSightings,
+		"old sightings are swept a few at a time":                   testSightingSweep,
 		"old promises are swept a few at a time":                    testPromiseSweep,
 		"deliveries are logged, the newest of each webhook":         testDeliveryLog,
 		"endpoints are as they were noted last":                     testEndpoints,

@@ -1,4 +1,4 @@
-import type { Answer, Platform } from "./platform";
+import type { Answer, Platform } from "./platform.js";
 
 /** The platform of a browser, from Chromium 64 and iOS 11.3 on. */
 export function browserPlatform(): Platform {
@@ -9,7 +9,12 @@ export function browserPlatform(): Platform {
     clearTimer: (timer) => clearTimeout(timer as number),
     awake: () => !document.hidden,
     openSocket,
-    get,
+    openStream,
+    get: (url, token, done) => {
+      const request = ask("GET", url, token, done);
+      return { cancel: () => request.abort() };
+    },
+    post: (url, body) => !!navigator.sendBeacon && navigator.sendBeacon(url, body),
     onWake,
   };
 }
@@ -35,15 +40,20 @@ const openSocket: Platform["openSocket"] = (url, protocol, on) => {
   };
 };
 
-const NO_ANSWER: Answer = { status: 0, body: null, retryAfter: 0, date: 0 };
-
-/** XMLHttpRequest, because the oldest engines cannot cancel a fetch. */
-const get: Platform["get"] = (url, token, done) => {
-  const request = ask("GET", url, token, done);
+const openStream: Required<Platform>["openStream"] = (url, token, on) => {
+  let at = 0;
+  const request = ask("GET", url, token, on.ended);
+  request.timeout = 0;
+  request.onprogress = () => {
+    const text = request.responseText;
+    on.text(text.slice(at));
+    at = text.length;
+  };
   return { cancel: () => request.abort() };
 };
 
-/** Sends an HTTP request with the token as bearer and calls back once, unless aborted. */
+/** Sends an HTTP request with the token as bearer and calls back once, unless aborted.
+ * XMLHttpRequest, because the oldest engines can neither cancel a fetch nor read its parts. */
 export function ask(
   method: string,
   url: string,
@@ -54,30 +64,27 @@ export function ask(
   const request = new XMLHttpRequest();
   request.open(method, url);
   request.setRequestHeader("Authorization", "Bearer " + token);
-  request.setRequestHeader("Accept", "application/json");
+  request.setRequestHeader("Accept", "application/vnd.anxin.frame+json,*/*");
   request.timeout = 40_000; // longer than the server may hold a long poll
-  request.onload = () => done(read(request));
-  request.onerror = request.ontimeout = () => done(NO_ANSWER);
+  const answer = () => {
+    let body: unknown = null;
+    try {
+      body = JSON.parse(request.responseText);
+    } catch (_) {
+      // An empty or foreign body says nothing; the status does.
+    }
+    done({
+      status: request.status,
+      body,
+      retryAfter: Number(request.status && request.getResponseHeader("Retry-After")) || 0,
+    });
+  };
+  request.onload = request.onerror = request.ontimeout = answer;
   if (body) {
     request.setRequestHeader("Content-Type", "application/json");
   }
   request.send(body && JSON.stringify(body));
   return request;
-}
-
-function read(request: XMLHttpRequest): Answer {
-  let body: unknown = null;
-  try {
-    body = JSON.parse(request.responseText);
-  } catch (_) {
-    // An empty or foreign body says nothing; the status does.
-  }
-  return {
-    status: request.status,
-    body,
-    retryAfter: Number(request.getResponseHeader("Retry-After")) || 0,
-    date: Date.parse(request.getResponseHeader("Date") || "") || 0,
-  };
 }
 
 const onWake: Platform["onWake"] = (changed) => {

@@ -1,4 +1,4 @@
-import type { Answer, Platform, SocketEvents } from "./platform";
+import type { Answer, Platform, SocketEvents, StreamEvents } from "./platform.js";
 
 /** A socket under the test's control. */
 export class FakeSocket {
@@ -24,6 +24,29 @@ export class FakeSocket {
   }
 }
 
+/** An event stream under the test's control. */
+export class FakeStream {
+  cancelled = false;
+
+  constructor(
+    readonly url: string,
+    readonly token: string,
+    private readonly on: StreamEvents,
+  ) {}
+
+  text(piece: string): void {
+    this.on.text(piece);
+  }
+
+  event(frame: { seq?: number }): void {
+    this.on.text("id: " + frame.seq + "\ndata: " + JSON.stringify(frame) + "\n\n");
+  }
+
+  end(status = 0, retryAfter = 0): void {
+    this.on.ended({ status, body: null, retryAfter });
+  }
+}
+
 /** A long poll under the test's control. */
 export interface FakeRequest {
   url: string;
@@ -36,7 +59,9 @@ export interface FakeRequest {
 export class FakePlatform implements Platform {
   time = 1_000_000;
   isAwake = true;
+  posts: { url: string; body: { token: string; frames: unknown[] } }[] = [];
   sockets: FakeSocket[] = [];
+  streams: FakeStream[] = [];
   requests: FakeRequest[] = [];
   private timers: { at: number; run: () => void }[] = [];
   private watchers: ((awake: boolean) => void)[] = [];
@@ -89,12 +114,22 @@ export class FakePlatform implements Platform {
     };
   }
 
+  openStream(url: string, token: string, on: StreamEvents) {
+    const stream = new FakeStream(url, token, on);
+    this.streams.push(stream);
+    return {
+      cancel: () => {
+        stream.cancelled = true;
+      },
+    };
+  }
+
   get(url: string, token: string, done: (answer: Answer) => void) {
     const request: FakeRequest = {
       url,
       token,
       cancelled: false,
-      answer: (status, body = null, retryAfter = 0) => done({ status, body, retryAfter, date: 0 }),
+      answer: (status, body = null, retryAfter = 0) => done({ status, body, retryAfter }),
     };
     this.requests.push(request);
     return {
@@ -102,6 +137,11 @@ export class FakePlatform implements Platform {
         request.cancelled = true;
       },
     };
+  }
+
+  post(url: string, body: string): boolean {
+    this.posts.push({ url, body: JSON.parse(body) });
+    return true;
   }
 
   awake(): boolean {
@@ -122,6 +162,10 @@ export class FakePlatform implements Platform {
 
   get socket(): FakeSocket {
     return this.sockets[this.sockets.length - 1]!;
+  }
+
+  get stream(): FakeStream {
+    return this.streams[this.streams.length - 1]!;
   }
 
   get request(): FakeRequest {

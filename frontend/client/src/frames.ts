@@ -22,41 +22,19 @@ export interface ReconnectFrame {
   after_ms: number;
 }
 
+/** What the server sends. */
 export type Frame = StateFrame | ErrorFrame | ReconnectFrame | { type: "pong" };
 
-/** Reads a frame; null for anything that this client does not know. */
+/** What a client reports besides subscribing. */
+export type Report =
+  | { type: "seen"; topic: string; seq: number }
+  | { type: "act"; topic: string; name: string; seq?: number; value?: number | undefined };
+
+/** Reads a frame; null for anything that is none. */
 export function parseFrame(text: string): Frame | null {
-  let frame: Frame | null;
   try {
-    frame = JSON.parse(text) as Frame | null;
+    return JSON.parse(text) as Frame | null;
   } catch (_) {
     return null;
   }
-  switch (frame && frame.type) {
-    case "snapshot":
-    case "update":
-    case "current": {
-      const state = frame as StateFrame;
-      return typeof state.seq === "number" && typeof state.topic === "string" ? state : null;
-    }
-    case "error":
-    case "reconnect":
-    case "pong":
-      return frame;
-    default:
-      return null;
-  }
-}
-
-/** Errors after which asking again cannot help: the token or the topic is refused. */
-export function isRefusal(code: string): boolean {
-  return code === "forbidden" || code === "token_expired" || code === "no_topic";
-}
-
-/**
- * Close codes after which the same client would only be closed again. Everything else,
- * and above all a missing close frame (1006), means: connect again.
- */
-export function mustNotReconnect(code: number): boolean {
-  return code === 1002 || code === 1009 || code === 4002;
 }

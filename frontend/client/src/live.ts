@@ -1,18 +1,17 @@
-import { Backoff } from "./backoff";
-import type { StateFrame } from "./frames";
-import type { Platform, Timer } from "./platform";
-import { PollTransport } from "./poll";
-import { SocketTransport } from "./socket";
-import type { Reports, Target, Transport } from "./target";
+import { pause } from "./backoff.js";
+import type { Report, StateFrame } from "./frames.js";
+import type { Platform, Timer } from "./platform.js";
+import { openPoll } from "./poll.js";
+import { openSocket } from "./socket.js";
+import { openStream } from "./stream.js";
+import { post } from "./transport.js";
+import type { Open, Target, Transport } from "./transport.js";
 
-/** WebSocket failures in a row after which long polling takes over. */
-export const SOCKET_FAILURES = 2;
-
-/** How long long polling goes on before a WebSocket is tried again. */
+/** How long another transport goes on before a WebSocket is tried beside it. */
 export const SOCKET_RETRY = 60_000;
 
-/** How the topic is watched: by a socket, by polling, not at the moment, or no more. */
-export type Connection = "socket" | "poll" | "down" | "refused";
+/** How the topic is watched: by which transport, not at the moment, or no more. */
+export type Connection = "socket" | "stream" | "poll" | "down" | "refused";
 
 export interface LiveOptions {
   socketUrl: string;
@@ -28,161 +27,171 @@ export interface LiveOptions {
 }
 
 /**
- * Watches one topic for as long as somebody can see it: connects, resumes where it was,
- * and falls back when sockets do not get through. start() and stop() may be called in
- * any order and any number of times.
+ * Watches one topic for as long as somebody can see it. start() and stop() may be called
+ * in any order and any number of times.
  */
-export class Live {
-  private transport: Transport | null = null;
-  private connection: Connection = "down";
-  private timer: Timer = null;
-  private socketTimer: Timer = null;
-  private stopWatching: (() => void) | null = null;
-  private readonly backoff: Backoff;
-  private failures = 0;
-  private socketsRefused = false;
-  private seq: number;
-
-  constructor(
-    private readonly platform: Platform,
-    private readonly options: LiveOptions,
-  ) {
-    this.backoff = new Backoff(() => platform.random());
-    this.seq = options.after;
-  }
-
-  start(): void {
-    if (this.stopWatching || this.connection === "refused") {
-      return;
-    }
-    this.stopWatching = this.platform.onWake((awake) => this.wake(awake));
-    this.wake(this.platform.awake());
-  }
-
-  stop(): void {
-    if (this.stopWatching) {
-      this.stopWatching();
-      this.stopWatching = null;
-    }
-    this.hangUp();
-  }
-
-  /** Sends a frame over the socket; false when there is none. */
-  send(frame: object): boolean {
-    return this.connection === "socket" && this.transport !== null && this.transport.send(frame);
-  }
-
+export interface Live {
+  start(): void;
+  stop(): void;
+  /** Reports over the connection; false when there is none. */
+  send(frame: Report): boolean;
+  /** Reports without a connection, also while the page goes away; false when it cannot. */
+  report(frames: Report[]): boolean;
   /** Takes a state that came another way, as the answer to a request. */
-  accept(frame: StateFrame): void {
-    this.take(frame);
-  }
+  accept(frame: StateFrame): void;
+}
 
-  /** Connects at once when awake, without what is left of a pause; hangs up when not. */
-  private wake(awake: boolean): void {
-    if (!awake) {
-      this.hangUp();
-      return;
-    }
-    this.backoff.reset();
-    if (this.transport) {
-      this.transport.probe();
-    } else {
-      this.connect();
-    }
+/**
+ * Connects by the best transport that gets through, resumes where it was, and comes back
+ * after every loss. A WebSocket that failed twice in a row gives way to an event stream,
+ * that to long polls, and those to a WebSocket again; what has worked is tried once more
+ * before it gives way.
+ */
+export function createLive(platform: Platform, options: LiveOptions): Live {
+  let ladder: [Connection, Open][] = [
+    ["socket", openSocket],
+    ["stream", openStream],
+    ["poll", openPoll],
+  ];
+  if (!platform.openStream) {
+    ladder.splice(1, 1);
   }
+  let seq = options.after;
+  let connection: Connection = "down";
+  let transport: Transport | null = null;
+  /** A socket that is tried beside the transport in use. */
+  let candidate: Transport | null = null;
+  let unwatch: (() => void) | null = null;
+  let timer: Timer = null;
+  let retryTimer: Timer = null;
+  let losses = 0;
+  /** One more than the rung of the ladder, but for the first try of the first rung. */
+  let step = 0;
 
-  private connect(): void {
-    this.clear();
-    const reports = this.reports();
-    const target: Target = {
-      socketUrl: this.options.socketUrl,
-      stateUrl: this.options.stateUrl,
-      topic: this.options.topic,
-      token: this.options.token,
-      after: () => this.seq,
-    };
-    if (this.failures < SOCKET_FAILURES && !this.socketsRefused) {
-      this.transport = new SocketTransport(this.platform, target, reports);
-      return;
+  const target: Target = {
+    socketUrl: options.socketUrl,
+    stateUrl: options.stateUrl,
+    topic: options.topic,
+    token: options.token,
+    after: () => seq,
+  };
+
+  const tell = (now: Connection) => {
+    if (connection !== now && connection !== "refused") {
+      options.onConnection((connection = now));
     }
-    this.transport = new PollTransport(this.platform, target, reports);
-    if (!this.socketsRefused) {
-      this.socketTimer = this.platform.setTimer(() => this.retrySocket(), SOCKET_RETRY);
+  };
+
+  const take = (frame: StateFrame) => {
+    if (frame.type === "current" || frame.seq > seq) {
+      seq = Math.max(seq, frame.seq);
+      options.onState(frame);
     }
-  }
+  };
 
-  /** Gives the socket one more try; if that fails, polling goes on. */
-  private retrySocket(): void {
-    this.failures = SOCKET_FAILURES - 1;
-    this.hangUpQuietly();
-    this.connect();
-  }
+  const hangUp = () => {
+    platform.clearTimer(timer);
+    platform.clearTimer(retryTimer);
+    [transport, candidate].forEach((t) => t && t.stop());
+    transport = candidate = null;
+  };
 
-  private reports(): Reports {
-    return {
-      state: (frame) => {
-        this.backoff.reset();
-        if (this.transport instanceof SocketTransport) {
-          this.failures = 0;
+  const retrySocket = () => {
+    platform.clearTimer(retryTimer);
+    if (ladder[0]![0] === "socket") {
+      retryTimer = platform.setTimer(() => (candidate = open(0)), SOCKET_RETRY);
+    }
+  };
+
+  const open = (rung: number): Transport => {
+    const [name, begin] = ladder[rung]!;
+    const stale = () => mine !== transport && mine !== candidate;
+    const mine = begin(platform, target, {
+      state(frame) {
+        if (stale()) {
+          return;
         }
-        this.tell(this.transport instanceof PollTransport ? "poll" : "socket");
-        this.take(frame);
+        if (mine === candidate) {
+          candidate = null;
+          hangUp();
+          transport = mine;
+        }
+        losses = 0;
+        step = rung;
+        if (connection !== name && rung) {
+          retrySocket();
+        }
+        tell(name);
+        take(frame);
       },
-      ended: (pause, reconnect) => this.ended(pause, reconnect),
-      refused: () => {
-        this.stop();
-        this.tell("refused");
+      ended(wait, forGood) {
+        if (stale()) {
+          return;
+        }
+        mine.stop();
+        if (forGood) {
+          ladder = ladder.slice(1);
+          step = -1;
+        }
+        if (mine === candidate) {
+          candidate = null;
+          retrySocket();
+          return;
+        }
+        hangUp();
+        if (wait === undefined) {
+          step = step < ladder.length ? step + 1 : 1;
+        }
+        tell("down");
+        timer = platform.setTimer(connect, wait === undefined ? pause(losses++, platform.random()) : wait);
       },
-    };
-  }
+      refused() {
+        if (!stale()) {
+          stop();
+          tell("refused");
+        }
+      },
+    });
+    return mine;
+  };
 
-  private ended(pause: number | null, reconnect: boolean): void {
-    const bySocket = this.transport instanceof SocketTransport;
-    this.transport = null;
-    if (!bySocket) {
-      this.failures = SOCKET_FAILURES - 1; // whatever broke polling may have freed the way for sockets
-    } else if (pause === null) {
-      this.failures++;
+  const connect = () => {
+    platform.clearTimer(timer);
+    transport = open(Math.max(step - 1, 0));
+  };
+
+  const wake = (awake: boolean) => {
+    if (!awake) {
+      hangUp();
+      tell("down");
+      return;
     }
-    this.socketsRefused = this.socketsRefused || !reconnect;
-    this.tell("down");
-    this.clear();
-    this.timer = this.platform.setTimer(() => this.connect(), pause === null ? this.backoff.next() : pause);
-  }
-
-  private take(frame: StateFrame): void {
-    if (frame.type === "current") {
-      this.options.onState(frame);
-    } else if (frame.seq > this.seq) {
-      this.seq = frame.seq;
-      this.options.onState(frame);
+    losses = 0;
+    if (transport) {
+      transport.probe();
+    } else {
+      connect();
     }
-  }
+  };
 
-  private hangUp(): void {
-    this.hangUpQuietly();
-    if (this.connection !== "refused") {
-      this.tell("down");
+  const stop = () => {
+    if (unwatch) {
+      unwatch();
+      unwatch = null;
     }
-  }
+    wake(false);
+  };
 
-  private hangUpQuietly(): void {
-    this.clear();
-    if (this.transport) {
-      this.transport.stop();
-      this.transport = null;
-    }
-  }
-
-  private clear(): void {
-    this.platform.clearTimer(this.timer);
-    this.platform.clearTimer(this.socketTimer);
-  }
-
-  private tell(connection: Connection): void {
-    if (this.connection !== connection) {
-      this.connection = connection;
-      this.options.onConnection(connection);
-    }
-  }
+  return {
+    start() {
+      if (!unwatch && connection !== "refused") {
+        unwatch = platform.onWake(wake);
+        wake(platform.awake());
+      }
+    },
+    stop,
+    send: (frame) => connection !== "down" && !!transport && transport.send(frame),
+    report: (frames) => post(platform, target, frames),
+    accept: take,
+  };
 }

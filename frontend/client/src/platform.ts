@@ -3,7 +3,7 @@
  * Program or a test each give their own.
  */
 export interface Platform {
-  /** Wall clock in milliseconds; only differences of it are used. */
+  /** The device's clock in milliseconds, right or wrong. */
   now(): number;
   /** A number in [0, 1). */
   random(): number;
@@ -11,8 +11,15 @@ export interface Platform {
   clearTimer(timer: Timer): void;
   /** Opens a socket. It must not call back before it has returned. */
   openSocket(url: string, protocol: string, on: SocketEvents): Socket;
-  /** Asks with the token as bearer. It calls back once, and not after cancel(). */
+  /** Asks for an endless answer with the token as bearer. It must not call back before it
+   * has returned, nor after cancel(). Left out where answers come as a whole only. */
+  openStream?(url: string, token: string, on: StreamEvents): Request;
+  /** Asks for a frame with the token as bearer. It calls back once, and not after
+   * cancel(). */
   get(url: string, token: string, done: (answer: Answer) => void): Request;
+  /** Sends a body without waiting for an answer; false when it cannot. It must work while
+   * the page goes away. */
+  post(url: string, body: string): boolean;
   /** False while nobody can see the page: then nothing is kept open. */
   awake(): boolean;
   /** Calls back with true when the page was shown or the network came back, with false
@@ -35,6 +42,13 @@ export interface SocketEvents {
   closed(code: number): void;
 }
 
+export interface StreamEvents {
+  /** The next piece of the answer, cut anywhere. */
+  text(piece: string): void;
+  /** The answer is over. */
+  ended(answer: Answer): void;
+}
+
 export interface Request {
   cancel(): void;
 }
@@ -46,6 +60,4 @@ export interface Answer {
   body: unknown;
   /** Seconds of the Retry-After header, 0 when absent. */
   retryAfter: number;
-  /** The Date header in Unix milliseconds, 0 when absent. */
-  date: number;
 }

@@ -1,115 +1,51 @@
-import { isRefusal, mustNotReconnect, parseFrame } from "./frames";
-import type { Platform, Socket, Timer } from "./platform";
-import type { Reports, Target, Transport } from "./target";
+import { CONNECT_TIMEOUT, HEARTBEAT, receive } from "./transport.js";
+import type { Open } from "./transport.js";
 
-/** How long connecting and subscribing may take. */
-export const CONNECT_TIMEOUT = 4_000;
-
-/** Silence after which the server is asked for a sign of life. Its own pings are not
- * visible to a script, and phones kill sockets without saying so. */
-export const QUIET = 25_000;
-
-/** How long the sign of life may take. */
+/** How long an answer to a ping may take. Phones kill sockets without saying so. */
 export const PONG_TIMEOUT = 5_000;
 
+/** Close codes after which the same client would only be closed again. Everything else,
+ * and above all a missing close frame (1006), means: connect again. */
+const FAULTS = [1002, 1009, 4002];
+
 /** One WebSocket connection that watches one topic, from opening to its end. */
-export class SocketTransport implements Transport {
-  private socket: Socket | null;
-  private timer: Timer = null;
-  private open = false;
-
-  constructor(
-    private readonly platform: Platform,
-    private readonly target: Target,
-    private readonly reports: Reports,
-  ) {
-    this.arm(CONNECT_TIMEOUT, () => this.end(null, true));
-    this.socket = platform.openSocket(target.socketUrl, "anxin.v1", {
-      open: () => this.subscribe(),
-      message: (text) => this.receive(text),
-      closed: (code) => this.end(null, !mustNotReconnect(code)),
-    });
-  }
-
-  send(frame: object): boolean {
-    if (!this.socket || !this.open) {
-      return false;
+export const openSocket: Open = (platform, target, reports) => {
+  let ready = false;
+  let timer = platform.setTimer(reports.ended, CONNECT_TIMEOUT);
+  const arm = (run: () => void, ms: number) => {
+    platform.clearTimer(timer);
+    timer = platform.setTimer(run, ms);
+  };
+  const send = (frame: object) => {
+    if (ready) {
+      socket.send(JSON.stringify(frame));
     }
-    this.socket.send(JSON.stringify(frame));
-    return true;
-  }
-
-  probe(): void {
-    if (this.send({ type: "ping" })) {
-      this.arm(PONG_TIMEOUT, () => this.end(null, true));
+    return ready;
+  };
+  // The server's own pings are not visible to a script.
+  const probe = () => {
+    if (send({ type: "ping" })) {
+      arm(reports.ended, PONG_TIMEOUT);
     }
-  }
-
-  stop(): void {
-    this.platform.clearTimer(this.timer);
-    if (this.socket) {
-      this.socket.close();
-      this.socket = null;
-    }
-  }
-
-  private subscribe(): void {
-    this.open = true;
-    this.send({
-      type: "subscribe",
-      topic: this.target.topic,
-      token: this.target.token,
-      after: this.target.after(),
-    });
-  }
-
-  private receive(text: string): void {
-    const frame = parseFrame(text);
-    if (!frame) {
-      return;
-    }
-    switch (frame.type) {
-      case "snapshot":
-      case "current":
-      case "update":
-        this.listen();
-        if (frame.topic === this.target.topic) {
-          this.reports.state(frame);
-        }
-        break;
-      case "pong":
-        this.listen();
-        break;
-      case "reconnect":
-        this.end(frame.after_ms, true);
-        break;
-      case "error":
-        this.fail(frame.code);
-        break;
-    }
-  }
-
-  private fail(code: string): void {
-    if (isRefusal(code)) {
-      this.stop();
-      this.reports.refused();
-    } else if (code === "unavailable") {
-      this.end(null, true);
-    }
-  }
-
-  /** Waits for silence, then for the answer to a ping. */
-  private listen(): void {
-    this.arm(QUIET, () => this.probe());
-  }
-
-  private arm(ms: number, run: () => void): void {
-    this.platform.clearTimer(this.timer);
-    this.timer = this.platform.setTimer(run, ms);
-  }
-
-  private end(pause: number | null, reconnect: boolean): void {
-    this.stop();
-    this.reports.ended(pause, reconnect);
-  }
-}
+  };
+  const socket = platform.openSocket(target.socketUrl, "anxin.v1", {
+    open() {
+      ready = true;
+      send({ type: "subscribe", topic: target.topic, token: target.token, after: target.after() });
+    },
+    message(text) {
+      arm(probe, HEARTBEAT);
+      receive(text, target, reports);
+    },
+    closed: (code) => reports.ended(undefined, FAULTS.indexOf(code) >= 0),
+  });
+  return {
+    send,
+    probe,
+    stop() {
+      ready = false;
+      platform.clearTimer(timer);
+      socket.close();
+    },
+  };
+};

@@ -10,7 +10,8 @@ interface Outcome {
 }
 
 export interface ActionDeps {
-  orderNo: string;
+  /** Of the order, in the API. */
+  path: string;
   token: string;
   now(): number;
   dispatch(action: Action): void;
@@ -31,7 +32,7 @@ function bind(form: string, path: string, done: Notice, deps: ActionDeps): void 
       return;
     }
     busy = true;
-    ask("POST", "/v1/orders/" + encodeURIComponent(deps.orderNo) + "/" + path, deps.token, (answer) => {
+    ask("POST", deps.path + "/" + path, deps.token, (answer) => {
       busy = false;
       settle(answer, done, deps);
     });

@@ -1,7 +1,7 @@
-import { Page } from "./page";
+import { startPage } from "./page";
 import type { Boot } from "./state";
 
 const source = document.getElementById("anxin-state");
 if (source && source.textContent) {
-  new Page(JSON.parse(source.textContent) as Boot).start();
+  startPage(JSON.parse(source.textContent) as Boot);
 }

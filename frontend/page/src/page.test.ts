@@ -6,7 +6,7 @@ import { draw } from "./draw";
 import { drawCount } from "./countdown";
 import { ms } from "./order";
 import type { Progress } from "./order";
-import { Page } from "./page";
+import { startPage } from "./page";
 import type { Screen } from "./screen";
 import type { Boot } from "./state";
 
@@ -74,7 +74,7 @@ describe("drawn over any other state, a page is what the server renders", () => 
 describe("the live page", () => {
   let platform: FakePlatform;
   let boot: Boot;
-  let page: Page;
+  let stop: () => void;
 
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
@@ -83,13 +83,12 @@ describe("the live page", () => {
     boot = golden("confirming_next").boot;
     platform = new FakePlatform();
     platform.time = ms(boot.now) - 3_600_000; // the phone is an hour behind
-    page = new Page(boot, platform);
-    page.start();
+    stop = startPage(boot, platform);
     platform.socket.open();
   });
 
   afterEach(() => {
-    page.stop();
+    stop();
     vi.useRealTimers();
     vi.unstubAllGlobals();
   });
@@ -158,7 +157,8 @@ describe("the live page", () => {
     expect(text("offline")).toBe("");
     pass(6);
     expect(text("offline")).toContain("Your payment isn't affected");
-    platform.request.answer(204);
+    const frame = { type: "current", topic: boot.topic, seq: boot.progress.seq, now: boot.now };
+    platform.stream.event(frame);
     expect(text("offline")).toBe("");
   });
 

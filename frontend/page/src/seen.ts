@@ -1,26 +1,21 @@
 /**
- * Tells the server which state the payer has had visible on the screen, each once. A
- * state counts as seen when a frame was painted after it was drawn.
+ * Tells which state the payer has had visible on the screen, each once. A state counts as
+ * seen when a frame was painted after it was drawn. Returns what is to be told each time
+ * a state was drawn; send says whether it could be told.
  */
-export class Seen {
-  private told = 0;
-  private waiting = 0;
-
-  constructor(
-    private readonly topic: string,
-    private readonly send: (frame: object) => boolean,
-  ) {}
-
-  drawn(seq: number): void {
-    if (seq <= this.told || seq === this.waiting || document.hidden) {
+export function watchSeen(send: (seq: number) => boolean): (seq: number) => void {
+  let told = 0;
+  let waiting = 0;
+  return (seq) => {
+    if (seq <= told || seq === waiting || document.hidden) {
       return;
     }
-    this.waiting = seq;
+    waiting = seq;
     requestAnimationFrame(() => {
-      this.waiting = 0;
-      if (!document.hidden && this.send({ type: "seen", topic: this.topic, seq })) {
-        this.told = Math.max(this.told, seq);
+      waiting = 0;
+      if (!document.hidden && send(seq)) {
+        told = Math.max(told, seq);
       }
     });
-  }
+  };
 }

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { Clock } from "./clock";
+import { createClock } from "./clock";
 
 function setup(rendered: number, device: number) {
   const time = { device };
-  return { time, clock: new Clock(rendered, () => time.device) };
+  return { time, clock: createClock(rendered, () => time.device) };
 }
 
 test("a device clock one hour wrong does not matter", () => {

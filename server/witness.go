@@ -1,0 +1,42 @@
+package main
+
+import (
+	"strings"
+
+	"anxin/engine"
+	"anxin/engine/insight"
+	"anxin/hub"
+	"anxin/server/auth"
+)
+
+// witness carries what clients report from the hub to the engine, and tells the engine
+// who is there.
+type witness struct {
+	orders    *engine.Engine
+	behaviour *insight.Behaviour // nil: nobody wants to know
+	watchers  *hub.Hub
+}
+
+var (
+	_ hub.Observer    = (*witness)(nil)
+	_ engine.Presence = (*witness)(nil)
+)
+
+// Seen implements hub.Observer.
+func (w *witness) Seen(topic string, seq int64) {
+	if orderNo, ok := strings.CutPrefix(topic, orderTopic); ok {
+		w.orders.Seen(orderNo, seq)
+	}
+}
+
+// Acted implements hub.Observer.
+func (w *witness) Acted(topic string, a hub.Act) {
+	if orderNo, ok := strings.CutPrefix(topic, orderTopic); ok && w.behaviour != nil {
+		w.behaviour.Acted(insight.Act{OrderNo: orderNo, Name: a.Name, Seq: a.Seq, Value: a.Value})
+	}
+}
+
+// Watching implements engine.Presence.
+func (w *witness) Watching(orderNo string) bool {
+	return w.watchers.Watchers(auth.OrderTopic(orderNo))[auth.AudiencePayer] > 0
+}
