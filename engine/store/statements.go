@@ -94,6 +94,11 @@ type writes struct {
 	insertPayer, paidTwice, putPurchase, dropPurchase *sql.Stmt
 	insertDelivery, trimDeliveries, putEndpoint       *sql.Stmt
 	pruneDeliveries, pruneWebhooks                    *sql.Stmt
+
+	counted, count, putMessage, sweepMessages, sweepCounts *sql.Stmt
+	raiseInbox, insertItem, readUpTo, readOne, wasRead     *sql.Stmt
+	putOptIn, dropOptOut, putOptOut, putDead, dropDead     *sql.Stmt
+	putTemplate, reseal                                    *sql.Stmt
 }
 
 func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
@@ -115,6 +120,11 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
 		sqlInsertPayer: &w.insertPayer, sqlPaidTwice: &w.paidTwice, sqlPutPurchase: &w.putPurchase, sqlDropPurchase: &w.dropPurchase,
 		sqlInsertDelivery: &w.insertDelivery, sqlTrimDeliveries: &w.trimDeliveries, sqlPutEndpoint: &w.putEndpoint,
 		sqlPruneDeliveries: &w.pruneDeliveries, sqlPruneWebhooks: &w.pruneWebhooks,
+
+		sqlCounted: &w.counted, sqlCount: &w.count, sqlPutMessage: &w.putMessage, sqlSweepMessages: &w.sweepMessages, sqlSweepCounts: &w.sweepCounts,
+		sqlRaiseInbox: &w.raiseInbox, sqlInsertItem: &w.insertItem, sqlReadUpTo: &w.readUpTo, sqlReadOne: &w.readOne, sqlWasRead: &w.wasRead,
+		sqlPutOptIn: &w.putOptIn, sqlDropOptOut: &w.dropOptOut, sqlPutOptOut: &w.putOptOut, sqlPutDead: &w.putDead, sqlDropDead: &w.dropDead,
+		sqlPutTemplate: &w.putTemplate, sqlReseal: &w.reseal,
 	} {
 		statement, err := conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with conn
 		if err != nil {

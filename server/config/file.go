@@ -156,6 +156,7 @@ func (f file) apply(p *problems) Config {
 	f.applyBackends(&c, p)
 	f.applyLateSuccess(&c, p)
 	f.applyChannels(&c, p)
+	f.applyNotifications(&c, p)
 	c.checkFigures(p)
 	return c
 }
