@@ -197,7 +197,6 @@ type senderStats struct {
 	took   time.Duration
 	calls  int64
 	errors map[notify.ErrorKind]int64
-	status map[notify.Status]int64 // reported later
 }
 
 func (s *senderStats) heard(failed *notify.SendError, took time.Duration) {
@@ -212,15 +211,6 @@ func (s *senderStats) heard(failed *notify.SendError, took time.Duration) {
 		s.errors = make(map[notify.ErrorKind]int64)
 	}
 	s.errors[failed.Kind]++
-}
-
-func (s *senderStats) reported(status notify.Status) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.status == nil {
-		s.status = make(map[notify.Status]int64)
-	}
-	s.status[status]++
 }
 
 // messageCounts are what this node decided on, since the start.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"anxin/engine/crash"
@@ -146,7 +147,7 @@ func recordOf(f notify.Facts, to notify.Contact) (r notify.Record, known bool) {
 // is an event of the order, so the commit is refused if the order has changed since it was
 // read: no message goes out about a state that is over.
 func (e *Engine) prepare(d decision, t Task, f notify.Facts, v notify.Decision, to notify.Contact, r notify.Record, known bool, job *errand) (decision, error) {
-	frame := e.frame(f, to.Channel)
+	frame := e.frame(f)
 	text, err := e.messages.catalogue.Load().Render(r.Notice, to.Channel, d.Order, frame)
 	if err != nil {
 		return decision{}, fmt.Errorf("message %s: %w", r.Notice, err)
@@ -195,15 +196,15 @@ func (e *Engine) unsendable(d decision, t Task, r notify.Record, at, now order.T
 }
 
 func lastCode(r notify.Record) string {
-	for i := len(r.History) - 1; i >= 0; i-- {
-		if r.History[i].Code != "" {
-			return r.History[i].Code
+	for _, m := range slices.Backward(r.History) {
+		if m.Code != "" {
+			return m.Code
 		}
 	}
 	return "no_provider"
 }
 
-func (e *Engine) frame(f notify.Facts, c notify.Channel) notify.Frame {
+func (e *Engine) frame(f notify.Facts) notify.Frame {
 	m := e.messages
 	plan := m.plan.Load()
 	return notify.Frame{

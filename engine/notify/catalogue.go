@@ -20,7 +20,7 @@ var texts embed.FS
 
 // Catalogue holds the templates in force. It does not change; a new one takes its place.
 type Catalogue struct {
-	byKey     map[string]*compiled
+	byKey     map[templateKey]*compiled
 	languages []string // in the order of the matcher
 	matcher   language.Matcher
 }
@@ -59,12 +59,12 @@ func NewCatalogue(own []Template) (*Catalogue, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Catalogue{byKey: make(map[string]*compiled), languages: []string{"en", "zh-CN"}}
+	c := &Catalogue{byKey: make(map[templateKey]*compiled), languages: []string{"en", "zh-CN"}}
 	for _, t := range append(all, own...) {
-		if have, ok := c.byKey[t.label()]; ok && have.Version > t.Version {
+		if have, ok := c.byKey[t.key()]; ok && have.Version > t.Version {
 			continue
 		}
-		if c.byKey[t.label()], err = compile(t); err != nil {
+		if c.byKey[t.key()], err = compile(t); err != nil {
 			return nil, err
 		}
 		if !slices.Contains(c.languages, t.Language) {
@@ -97,11 +97,8 @@ func names(n Notice, o order.Order) []string {
 
 func (c *Catalogue) find(names []string, lang string, ch Channel, brand string) (*compiled, bool) {
 	for _, name := range names {
-		for _, t := range []Template{
-			{Name: name, Language: lang, Channel: ch, Brand: brand}, {Name: name, Language: lang, Brand: brand},
-			{Name: name, Language: lang, Channel: ch}, {Name: name, Language: lang},
-		} {
-			if found, ok := c.byKey[t.label()]; ok {
+		for _, key := range []templateKey{{name, lang, ch, brand}, {name, lang, "", brand}, {name, lang, ch, ""}, {name, lang, "", ""}} {
+			if found, ok := c.byKey[key]; ok {
 				return found, true
 			}
 		}
@@ -109,7 +106,7 @@ func (c *Catalogue) find(names []string, lang string, ch Channel, brand string) 
 	return nil, false
 }
 
-// Text is a rendered template with what records and providers need to know of it.
+// Texted is a rendered template with what records and providers need to know of it.
 type Texted struct {
 	Rendered
 	Template  string

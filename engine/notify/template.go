@@ -75,14 +75,18 @@ type TemplateError struct {
 
 func (e *TemplateError) Error() string { return "template " + e.Template + ": " + e.Reason }
 
+// templateKey is what there is one template in force of.
+type templateKey struct {
+	name, language string
+	channel        Channel
+	brand          string
+}
+
+func (t Template) key() templateKey { return templateKey{t.Name, t.Language, t.Channel, t.Brand} }
+
 func (t Template) label() string {
-	label := t.Name + "/" + t.Language
-	for _, part := range []string{string(t.Channel), t.Brand} {
-		if part != "" {
-			label += "/" + part
-		}
-	}
-	return label
+	parts := []string{t.Name, t.Language, string(t.Channel), t.Brand}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "/")
 }
 
 func compile(t Template) (*compiled, error) {

@@ -8,7 +8,6 @@ import (
 
 	"anxin/engine"
 	"anxin/engine/notify"
-	"anxin/engine/order"
 )
 
 func message(id, orderNo string, at time.Duration) notify.Record {
@@ -219,5 +218,5 @@ func testSweepMessages(t *testing.T, s engine.Store) {
 		t.Fatal(err)
 	}
 	equal(t, "left", len(list), 2)
-	equal(t, "oldest", list[0].CreatedAt, order.Time(start.Add(3*time.Minute)))
+	equal(t, "oldest", list[0].CreatedAt, start.Add(3*time.Minute))
 }
