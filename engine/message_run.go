@@ -207,8 +207,12 @@ func lastCode(r notify.Record) string {
 func (e *Engine) frame(f notify.Facts) notify.Frame {
 	m := e.messages
 	plan := m.plan.Load()
+	brand, support := "", ""
+	if m.deps.Brand != nil {
+		brand, support = m.deps.Brand(f.Order.Backend)
+	}
 	return notify.Frame{
-		Brand: m.deps.Brand, Support: m.deps.Support, Link: m.deps.Links.Page(f.Order), Zone: plan.ZoneOf(f.Order),
+		Brand: brand, Support: support, Link: m.deps.Links.Page(f.Order), Zone: plan.ZoneOf(f.Order),
 		Language: m.catalogue.Load().Language(f.Order.Payer.Locale), Records: f.Records, Delayed: plan.Delayed, Now: f.Now,
 	}
 }

@@ -174,8 +174,9 @@ type MessageDeps struct {
 	Links     MessageLinks
 	Viewing   Viewing       // nil = nobody is known to look
 	Inbox     InboxListener // nil = nobody watches inboxes
-	Brand     string
-	Support   string
+	// Brand names the merchant behind a backend, and where its payers find a person;
+	// either may be empty. nil = it has no name.
+	Brand func(backend string) (name, support string)
 }
 
 // MessageProvider is one configured provider. Those of a channel are tried in order.

@@ -121,7 +121,7 @@ func (o *office) deps() *engine.MessageDeps {
 	catalogue, err := notify.NewCatalogue(nil)
 	fatal(o.t, err)
 	return &engine.MessageDeps{
-		Plan: o.plan, Catalogue: catalogue, Key: notify.Key("k"), Links: plainLinks{}, Viewing: o.screens, Brand: "Tea & Co",
+		Plan: o.plan, Catalogue: catalogue, Key: notify.Key("k"), Links: plainLinks{}, Viewing: o.screens, Brand: func(string) (string, string) { return "Tea & Co", "" },
 		Providers: []engine.MessageProvider{
 			{Name: "one", Provider: o.sms}, {Name: "two", Provider: o.second}, {Name: "app", Provider: o.push},
 		},

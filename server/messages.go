@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -71,7 +72,13 @@ func (a *app) messageDeps(live *stream, tokens *auth.Tokens) (*engine.MessageDep
 	}
 	return &engine.MessageDeps{
 		Plan: a.cfg.Notifications.Plan, Catalogue: catalogue, Key: fingerprintKey(a.cfg.ContactSecrets),
-		Links: links{tokens, a.cfg, a.log}, Inbox: live, Brand: a.cfg.Brand.Name, Support: a.cfg.Brand.SupportURL,
+		Links: links{tokens, a.cfg, a.log}, Inbox: live, Brand: func(backend string) (name, support string) {
+			b, ok := a.cfg.Brands[backend]
+			if !ok {
+				b = a.cfg.Brand
+			}
+			return b.Name, cmp.Or(b.SupportURL, a.cfg.Brand.SupportURL)
+		},
 	}, nil
 }
 
