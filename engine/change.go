@@ -61,7 +61,7 @@ func (e *Engine) decide(ctx context.Context, orderNo string, f func(o order.Orde
 // commit leases the tasks that are near, writes, and tells whoever listens.
 func (e *Engine) commit(ctx context.Context, c Commit) error {
 	if c.Order == nil && len(c.Tasks) == 0 && len(c.Callbacks) == 0 && len(c.Processed) == 0 && c.Accepted == nil && c.Key == nil && c.Audit == nil && c.Pause == nil &&
-		c.Settlement == nil && len(c.SettlementRows) == 0 && c.Endpoint == nil {
+		c.Settlement == nil && len(c.SettlementRows) == 0 && c.Endpoint == nil && c.Messages == nil {
 		return nil
 	}
 	at, begun := now(), e.runner.begin()
@@ -89,6 +89,7 @@ func (e *Engine) owed(c *Commit, before order.Order, change order.Change) {
 	e.oweWebhooks(c, change)
 	oweCases(c, before, after)
 	oweLedger(c, before, change)
+	e.messages.oweMessages(c, before, after)
 	switch waited, waits := waiting(before), waiting(after); {
 	case waits && !waited: // a claim, or a late success that is yet to be delivered
 		c.addTask(stageTask(after), after.ClaimedAt.Add(e.cfg.Stages.Delayed))

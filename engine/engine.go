@@ -69,7 +69,8 @@ type Deps struct {
 	Sender   Sender
 	Backends map[string]bool // names of the backends that have a webhook
 	Listener Listener
-	Presence Presence // nil: nobody is known to be there
+	Presence Presence     // nil: nobody is known to be there
+	Messages *MessageDeps // nil = payers are told on the page only
 	Log      logrus.FieldLogger
 }
 
@@ -83,6 +84,7 @@ type Engine struct {
 
 	rejects   *rejections
 	sightings *batch.Writer[Sighting]
+	messages  *messages // nil = none are sent
 }
 
 type counters struct {
@@ -115,10 +117,15 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	cfg.DuplicateWindow = orDefault(cfg.DuplicateWindow, defaultDuplicateWindow)
 	cfg.QueryWorkers = orDefault(cfg.QueryWorkers, 16)
 	cfg.SendWorkers = orDefault(cfg.SendWorkers, 16)
-	e := &Engine{cfg: cfg, deps: deps, gates: newGates(cfg, deps), rejects: newRejections(deps.Channels)}
+	told, err := newMessages(deps.Messages)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: cfg, deps: deps, gates: newGates(cfg, deps), rejects: newRejections(deps.Channels), messages: told}
+	e.gates.watch(told)
 	e.runner = newRunner(deps.Store,
-		map[TaskKind]handler{TaskQuery: e.runQuery, TaskDeliver: e.runDeliver, TaskProcess: e.runProcess, TaskStage: e.runStage, TaskSettle: e.runSettle},
-		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: storeWorkers, TaskStage: storeWorkers, TaskSettle: 1},
+		map[TaskKind]handler{TaskQuery: e.runQuery, TaskDeliver: e.runDeliver, TaskProcess: e.runProcess, TaskStage: e.runStage, TaskSettle: e.runSettle, TaskNotify: e.runNotify},
+		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: storeWorkers, TaskStage: storeWorkers, TaskSettle: 1, TaskNotify: notifyWorkers},
 		deps.Log)
 	e.sightings = batch.New("sightings", maxSightings, deps.Store.WriteSightings, deps.Log)
 	e.runner.gate, e.runner.putOff = e.gates, e.runDefer

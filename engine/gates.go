@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"anxin/engine/notify"
 	"anxin/engine/order"
 )
 
@@ -41,6 +42,23 @@ func newGates(cfg Config, deps Deps) gates {
 		g[target{TaskDeliver, name}] = newPacer(BreakerLimits{}, 0)
 	}
 	return g
+}
+
+// watch adds what messages go through: each channel, so that it can be paused, and each
+// provider with its budget and its breaker.
+func (g gates) watch(m *messages) {
+	if m == nil {
+		return
+	}
+	for _, c := range notify.Channels {
+		if m.sendable(c) {
+			g[target{TaskNotify, string(c)}] = newPacer(BreakerLimits{}, 0)
+		}
+	}
+	for name, s := range m.byName {
+		s.pacer = newPacer(BreakerLimits{}, s.QPS)
+		g[target{TaskNotify, name}] = s.pacer
+	}
 }
 
 func (g gates) of(key TaskKey) (*pacer, bool) {

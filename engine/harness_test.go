@@ -42,6 +42,7 @@ type house struct {
 	log      *logrus.Logger
 	backends map[string]bool
 	wrap     func(engine.Store) engine.Store // what the engine sees of the store
+	messages func() *engine.MessageDeps      // nil = payers are told nothing
 	stopRun  func()
 }
 
@@ -95,7 +96,7 @@ func (h *house) startWith(channels map[string]channel.Channel) {
 	h.t.Helper()
 	e, err := engine.New(h.cfg, engine.Deps{
 		Store: h.wrap(h.store), Channels: channels, Sender: h.backend,
-		Backends: h.backends, Listener: h.listener, Log: h.log,
+		Backends: h.backends, Listener: h.listener, Messages: h.messageDeps(), Log: h.log,
 	})
 	if err != nil {
 		h.t.Fatal(err)
@@ -110,6 +111,20 @@ func (h *house) startWith(channels map[string]channel.Channel) {
 		}
 	}()
 	h.stopRun = func() { cancel(); <-ended }
+}
+
+func (h *house) messageDeps() *engine.MessageDeps {
+	if h.messages == nil {
+		return nil
+	}
+	return h.messages()
+}
+
+// reopen is the same node with another configuration.
+func (h *house) reopen() {
+	h.t.Helper()
+	h.stopRun()
+	h.start()
 }
 
 // stop ends the engine and closes its store.

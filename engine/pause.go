@@ -15,8 +15,8 @@ import (
 // Pause holds back the queries of a channel or the deliveries to a backend until a time.
 // What comes due meanwhile is put off to its end, and whoever waits for it is told.
 type Pause struct {
-	Kind   TaskKind // TaskQuery or TaskDeliver
-	Target string   // name of the channel or backend
+	Kind   TaskKind // TaskQuery, TaskDeliver or TaskNotify
+	Target string   // name of the channel, backend or provider
 	Until  order.Time
 	Since  order.Time
 	Actor  string
@@ -107,10 +107,10 @@ func (p Pause) name() string { return string(p.Kind) + ":" + p.Target }
 
 func (p Pause) validate(known bool) error {
 	switch {
-	case p.Kind != TaskQuery && p.Kind != TaskDeliver:
-		return &order.FieldError{Field: "kind", Reason: "must be query or deliver"}
+	case p.Kind != TaskQuery && p.Kind != TaskDeliver && p.Kind != TaskNotify:
+		return &order.FieldError{Field: "kind", Reason: "must be query, deliver or notify"}
 	case !known:
-		return &order.FieldError{Field: "target", Reason: "must name a configured channel for query, a backend with a webhook for deliver"}
+		return &order.FieldError{Field: "target", Reason: "must name a configured channel for query, a backend with a webhook for deliver, a channel or provider of messages for notify"}
 	case p.Until <= p.Since || p.Until > p.Since.Add(MaxPause):
 		return &order.FieldError{Field: "until", Reason: fmt.Sprintf("must be in the future and at most %v away", MaxPause)}
 	case strings.TrimSpace(p.Reason) == "" || utf8.RuneCountInString(p.Reason) > maxReason || !utf8.ValidString(p.Reason):

@@ -25,6 +25,7 @@ type Store interface {
 	SettlementReader
 	PromiseReader
 	SightingStore
+	MessageStore
 }
 
 // Committer makes changes durable.
@@ -39,6 +40,7 @@ type Committer interface {
 	// ErrFenced: the task to complete was taken over. ErrDuplicate: a callback with
 	// this dedupe key is stored already. ErrKeyUsed: the idempotency key is taken.
 	// *PaidTwiceError: the purchase is paid with an order that the commit does not know.
+	// *CappedError: a bound on messages is used up.
 	Commit(ctx context.Context, c Commit) error
 }
 
@@ -127,6 +129,8 @@ type Commit struct {
 	Promises       []Promise    // shown by this change of the order
 	Ended          []PromiseEnd // settled by it
 	Purchase       *Purchase    // what the change of the order pays for, or gives back
+
+	Messages *MessageWrites
 }
 
 // TaskKind names what a task does.
@@ -139,6 +143,7 @@ const (
 	TaskProcess TaskKind = "process"
 	TaskStage   TaskKind = "stage"
 	TaskSettle  TaskKind = "settle" // of a settlement: its id stands for the order's number
+	TaskNotify  TaskKind = "notify" // target: the channel of the messages
 )
 
 // TaskKey identifies the one live task of its kind and target of an order.

@@ -68,21 +68,21 @@ func build(ctx context.Context, cfg config.Config, log logrus.FieldLogger) (_ *a
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("create data folder: %w", err)
 	}
-	if a.store, err = store.Open(ctx, cfg.DatabaseURL.Reveal(), store.Options{Log: log}); err != nil {
+	if a.store, err = store.Open(ctx, cfg.DatabaseURL.Reveal(), store.Options{Log: log, ContactSecrets: contactSecrets(cfg)}); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	tokens, err := auth.NewTokens(reveal(cfg.TokenSecrets)...)
 	if err != nil {
 		return nil, fmt.Errorf("token secrets: %w", err)
 	}
-	live := &stream{support: support(cfg), log: log}
+	live := &stream{support: support(cfg), log: log, page: links{tokens, cfg, log}.page}
 	if err := a.buildHub(live, tokens); err != nil {
 		return nil, err
 	}
-	if err := a.buildEngine(live); err != nil {
+	if err := a.buildEngine(live, tokens); err != nil {
 		return nil, err
 	}
-	live.hub, live.orders = a.hub, a.engine
+	live.hub, live.orders, live.inboxes = a.hub, a.engine, a.engine
 	a.witness.orders, a.witness.watchers = a.engine, a.hub
 	if cfg.Behaviour {
 		if a.witness.behaviour, err = insight.NewBehaviour(a.store, log); err != nil {
@@ -121,7 +121,7 @@ func (a *app) bus() (hub.Bus, error) {
 	return bus, nil
 }
 
-func (a *app) buildEngine(live *stream) error {
+func (a *app) buildEngine(live *stream, tokens *auth.Tokens) error {
 	channels, err := a.channels()
 	if err != nil {
 		return err
@@ -142,11 +142,15 @@ func (a *app) buildEngine(live *stream) error {
 	if a.sender, err = webhook.NewSender(endpoints); err != nil {
 		return err
 	}
+	told, err := a.messageDeps(live, tokens)
+	if err != nil {
+		return fmt.Errorf("notifications: %w", err)
+	}
 	a.engine, err = engine.New(engine.Config{
 		Stages: a.cfg.Stages, CheckGap: a.cfg.CheckGap, LateSuccess: engine.LatePolicies(a.cfg.LateSuccess),
 		Channels: settings(a.cfg.Channels), DuplicateWindow: a.cfg.DuplicateWindow,
 	}, engine.Deps{
-		Store: a.store, Channels: channels, Sender: a.sender, Backends: backends, Listener: live, Presence: a.witness, Log: a.log,
+		Store: a.store, Channels: channels, Sender: a.sender, Backends: backends, Listener: live, Presence: a.witness, Messages: told, Log: a.log,
 	})
 	return err
 }
@@ -329,6 +333,14 @@ func knownKeys(list []config.APIKey) (*auth.Keys, error) {
 		keys[i] = auth.Key{Name: k.Name, Value: k.Key.Reveal()}
 	}
 	return auth.NewKeys(keys)
+}
+
+func contactSecrets(cfg config.Config) [][]byte {
+	var secrets [][]byte
+	for _, s := range cfg.ContactSecrets {
+		secrets = append(secrets, []byte(s.Reveal()))
+	}
+	return secrets
 }
 
 func reveal(secrets []config.Secret) []string {

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // payers' time zones, also where the system has none
 
 	"github.com/sirupsen/logrus"
 

@@ -23,6 +23,8 @@ const orderTopic = auth.TopicOrder + ":"
 // watched topics are read from the engine's store.
 type stream struct {
 	orders  orders
+	inboxes inboxes
+	page    func(orderNo string) (string, error) // a fresh link, for the items of an inbox
 	hub     publisher
 	support httpapi.Support
 	log     logrus.FieldLogger
@@ -63,6 +65,11 @@ func (s *stream) Committed(o order.Order, events []order.Event) {
 
 // Snapshot reads the state of a topic from the store.
 func (s *stream) Snapshot(ctx context.Context, topic string) (hub.Message, error) {
+	if id, ok := strings.CutPrefix(topic, inboxTopic); ok {
+		m, err := s.inboxState(ctx, id)
+		m.Event = ""
+		return m, err
+	}
 	orderNo, ok := strings.CutPrefix(topic, orderTopic)
 	if !ok {
 		return hub.Message{}, hub.ErrNoTopic
@@ -97,5 +104,5 @@ func (s *stream) Seqs(ctx context.Context, topics []string) (map[string]int64, e
 	for orderNo, seq := range known {
 		seqs[orderTopic+orderNo] = seq
 	}
-	return seqs, nil
+	return seqs, s.inboxSeqs(ctx, topics, seqs)
 }

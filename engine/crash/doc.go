@@ -22,6 +22,8 @@ const (
 	AfterQuery        Place = "after_query"
 	BeforeSend        Place = "before_send" // of a webhook
 	AfterSend         Place = "after_send"  // the backend has it, the outcome is not written
+	BeforeMessage     Place = "before_message"
+	AfterMessage      Place = "after_message" // the provider has it, the outcome is not written
 	BeforeAnswer      Place = "before_answer"
 )
 
@@ -29,7 +31,7 @@ const (
 func Places() []Place {
 	return []Place{
 		BeforeCommit, AfterCommit, BeforeTransaction, AfterTransaction,
-		BeforeQuery, AfterQuery, BeforeSend, AfterSend, BeforeAnswer,
+		BeforeQuery, AfterQuery, BeforeSend, AfterSend, BeforeMessage, AfterMessage, BeforeAnswer,
 	}
 }
 

@@ -52,6 +52,7 @@ type Status string
 
 // The statuses of messages.
 const (
+	StatusWaiting   Status = "waiting"    // not sent so far, tried again later
 	StatusSending   Status = "sending"    // handed to a provider, no answer yet
 	StatusAccepted  Status = "accepted"   // the provider took it
 	StatusMaybeSent Status = "maybe_sent" // nobody knows whether the provider took it

@@ -51,7 +51,7 @@ type Answer struct {
 
 // Then appends what was done next to the order of this change.
 func (c Change) Then(next Change) Change {
-	return Change{Order: next.Order, Events: append(slices.Clip(c.Events), next.Events...)}
+	return Change{Order: next.Order, Events: append(slices.Clip(c.Events), next.Events...), turn: next.Order.turn()}
 }
 
 // awaits reports whether the payer's result hangs on this work now: on queries and

@@ -28,13 +28,17 @@ type Detail struct {
 	Other     string       `json:"other_order_no,omitempty"` // the other order that a case is about
 	RefundID  string       `json:"refund_id,omitempty"`
 	Actor     string       `json:"actor,omitempty"`
+	Message   string       `json:"message_id,omitempty"`
+	Notice    string       `json:"notice,omitempty"` // what the message tells
+	Via       string       `json:"via,omitempty"`    // the channel that it goes by
+	To        string       `json:"to,omitempty"`     // masked
 }
 
 // begin copies what methods change in place.
 func (o Order) begin() Change {
 	o.Refunds = slices.Clone(o.Refunds)
 	o.Cases = slices.Clone(o.Cases)
-	return Change{Order: o}
+	return Change{Order: o, turn: o.turn()}
 }
 
 // emit closes one change: seq rises by one and the event records the state after it.
@@ -43,6 +47,9 @@ func (c *Change) emit(t EventType, now Time, d Detail) {
 	o.Seq++
 	o.UpdatedAt = max(now, o.UpdatedAt) // clocks of two nodes may differ; the timeline never runs backwards
 	o.resolve()
+	if now := o.turn(); now != c.turn {
+		c.turn, o.TurnSeq, o.TurnAt = now, o.Seq, o.UpdatedAt
+	}
 	d.Payment, d.Diagnosis = o.Payment, o.Diagnosis()
 	if d.Diagnosis.Located() || d.Diagnosis == DiagnosisConflict || d.Diagnosis == DiagnosisChannelSilent {
 		o.Fault = d.Diagnosis

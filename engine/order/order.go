@@ -33,7 +33,9 @@ type Order struct {
 	ClaimedAt  Time       `json:"claimed_at"`
 	SettledAt  Time       `json:"settled_at"` // when the channel's truth became known to us
 	SettledSeq int64      `json:"settled_seq"`
-	ResolvedAt Time       `json:"resolved_at"` // when the payer had a result
+	ResolvedAt Time       `json:"resolved_at"`        // when the payer had a result
+	TurnSeq    int64      `json:"turn_seq,omitempty"` // event that brought status and stage as they are
+	TurnAt     Time       `json:"turn_at,omitzero"`   // its time
 	Reason     string     `json:"reason,omitempty"`
 	ChannelTxn string     `json:"channel_txn,omitempty"`
 	Refunds    []Refund   `json:"refunds,omitempty"`
@@ -59,6 +61,7 @@ type Order struct {
 type Payer struct {
 	ID     string   `json:"id"`
 	Locale string   `json:"locale,omitempty"`
+	Zone   string   `json:"time_zone,omitempty"` // IANA name; empty = not told
 	Phone  string   `json:"phone,omitempty"`
 	Email  string   `json:"email,omitempty"`
 	Push   []string `json:"push,omitempty"`
@@ -189,11 +192,14 @@ func (r Registration) Validate() error {
 
 func (p Payer) validateContact() error {
 	for _, f := range []struct{ field, value string }{
-		{"payer.locale", p.Locale}, {"payer.phone", p.Phone}, {"payer.email", p.Email},
+		{"payer.locale", p.Locale}, {"payer.time_zone", p.Zone}, {"payer.phone", p.Phone}, {"payer.email", p.Email},
 	} {
 		if len(f.value) > 254 || !legible(f.value) { // 254: the longest address that SMTP carries (RFC 5321)
 			return &FieldError{f.field, "must be at most 254 printable bytes"}
 		}
+	}
+	if _, err := time.LoadLocation(p.Zone); err != nil || p.Zone == "Local" {
+		return &FieldError{"payer.time_zone", "must be a name of the IANA time zone database, such as Asia/Shanghai"}
 	}
 	if len(p.Push) > MaxPushes {
 		return &FieldError{"payer.push", fmt.Sprintf("must have at most %d entries", MaxPushes)}
@@ -215,7 +221,17 @@ func legible(s string) bool {
 type Change struct {
 	Order  Order
 	Events []Event
+
+	turn turn // of the order when the last event was emitted
 }
+
+// turn is what the payer is in: a change of it is news for messages too.
+type turn struct {
+	status Status
+	stage  Stage
+}
+
+func (o Order) turn() turn { return turn{o.Status(), o.Stage} }
 
 // Changed reports whether there is anything to commit.
 func (c Change) Changed() bool { return len(c.Events) > 0 }
@@ -243,7 +259,7 @@ func Register(r Registration, now Time) (Change, error) {
 func (o Order) SameRegistration(r Registration) bool {
 	return o.OrderNo == r.OrderNo && o.Backend == r.Backend && o.Channel == r.Channel && o.Mode == r.Mode &&
 		o.Amount == r.Amount && o.Subject == r.Subject && o.Links == r.Links && o.ExpiresAt == r.ExpiresAt &&
-		o.Payer.ID == r.Payer.ID && o.Payer.Locale == r.Payer.Locale && o.Payer.Phone == r.Payer.Phone &&
+		o.Payer.ID == r.Payer.ID && o.Payer.Locale == r.Payer.Locale && o.Payer.Zone == r.Payer.Zone && o.Payer.Phone == r.Payer.Phone &&
 		o.Payer.Email == r.Payer.Email && slices.Equal(o.Payer.Push, r.Payer.Push)
 }
 

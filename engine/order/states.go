@@ -163,6 +163,7 @@ const (
 	EventQueryAnswered EventType = "query.answered"    // asked, no news, and no next time to promise
 	EventDelivered     EventType = "delivery.accepted" // internal
 	EventUndelivered   EventType = "delivery.failed"   // internal
+	EventMessage       EventType = "message.sending"   // internal: a message is handed to a provider
 )
 
 // Public reports whether payers are sent the event.
@@ -171,7 +172,7 @@ func (t EventType) Public() bool {
 	case EventRegistered, EventClaimed, EventCallback, EventScheduled, EventStarted,
 		EventStatus, EventStage, EventCaseOpened, EventCaseClosed, EventQueryAnswered:
 		return true
-	case EventCallbackBad, EventDelivered, EventUndelivered:
+	case EventCallbackBad, EventDelivered, EventUndelivered, EventMessage:
 		return false
 	}
 	return false

@@ -18,16 +18,19 @@ type encoded struct {
 	notifications []string
 	raws          [][]byte
 	rejected      [][]byte // raw requests
+	histories     []string // of messages
+	address       string   // of an opt-in, sealed
+	template      string
 }
 
-func encodeCommit(c engine.Commit) (*encoded, error) {
+func encodeCommit(c engine.Commit, seals *sealer) (*encoded, error) {
 	if err := validate(c); err != nil {
 		return nil, err
 	}
 	e := &encoded{Commit: c}
 	var err error
 	if c.Order != nil {
-		if e.state, e.contact, err = encodeOrder(*c.Order); err != nil {
+		if e.state, e.contact, err = seals.encodeOrder(*c.Order); err != nil {
 			return nil, err
 		}
 	}
@@ -42,8 +45,10 @@ func encodeCommit(c engine.Commit) (*encoded, error) {
 			e.rejected = append(e.rejected, encodeRaw(r.Raw))
 		}
 	}
-	e.notifications, err = encodeAll(c.Callbacks, func(c engine.Callback) any { return c.Notification })
-	return e, err
+	if e.notifications, err = encodeAll(c.Callbacks, func(c engine.Callback) any { return c.Notification }); err != nil {
+		return nil, err
+	}
+	return e, e.encodeMessages(seals)
 }
 
 func encodeAll[T any](list []T, part func(T) any) ([]string, error) {
@@ -106,11 +111,14 @@ type contact struct {
 	Push  []string `json:"push,omitempty"`
 }
 
-func encodeOrder(o order.Order) (state, personal string, err error) {
+func (s *sealer) encodeOrder(o order.Order) (state, personal string, err error) {
 	c := contact{o.Payer.Phone, o.Payer.Email, o.Payer.Push}
 	o.Payer.Phone, o.Payer.Email, o.Payer.Push = "", "", nil
 	if c.Phone != "" || c.Email != "" || len(c.Push) > 0 {
 		if personal, err = encode(c); err != nil {
+			return "", "", err
+		}
+		if personal, err = s.seal(personal, o.OrderNo); err != nil {
 			return "", "", err
 		}
 	}
@@ -118,12 +126,16 @@ func encodeOrder(o order.Order) (state, personal string, err error) {
 	return state, personal, err
 }
 
-func decodeOrder(state, personal string) (order.Order, error) {
+func (s *sealer) decodeOrder(state, personal string) (order.Order, error) {
 	var o order.Order
 	if err := decode(state, &o); err != nil {
 		return order.Order{}, err
 	}
 	if personal != "" {
+		personal, err := s.unseal(personal, o.OrderNo)
+		if err != nil {
+			return order.Order{}, err
+		}
 		var c contact
 		if err := decode(personal, &c); err != nil {
 			return order.Order{}, err

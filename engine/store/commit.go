@@ -14,7 +14,7 @@ import (
 // ErrInvalid, a commit whose events do not lead from Expect to the order's seq without a
 // gap: this is the last place that can keep a timeline gapless.
 func (s *Store) Commit(ctx context.Context, c engine.Commit) error {
-	e, err := encodeCommit(c)
+	e, err := encodeCommit(c, s.sealer)
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
@@ -35,7 +35,7 @@ func (e *encoded) write(ctx context.Context, w *writes) error {
 			return err
 		}
 	}
-	for _, step := range []func(context.Context, *writes) error{e.writeCases, e.writeSettlement, e.writePayment} {
+	for _, step := range []func(context.Context, *writes) error{e.writeCases, e.writeSettlement, e.writePayment, e.writeMessages} {
 		if err := step(ctx, w); err != nil {
 			return err
 		}
@@ -60,6 +60,9 @@ func (e *encoded) check(ctx context.Context, w *writes) error {
 		}
 	}
 	if err := e.checkPurchase(ctx, w); err != nil {
+		return err
+	}
+	if err := e.checkCounts(ctx, w); err != nil {
 		return err
 	}
 	if k := e.Key; k != nil {

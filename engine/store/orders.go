@@ -14,19 +14,19 @@ import (
 // broken off when ctx ends: it reads one row, and watching ctx would cost the driver a
 // goroutine for each, as much as the reading.
 func (s *Store) Order(ctx context.Context, orderNo string) (order.Order, error) {
-	o, err := scanOrder(s.reads.order.QueryRowContext(context.WithoutCancel(ctx), orderNo))
+	o, err := s.scanOrder(s.reads.order.QueryRowContext(context.WithoutCancel(ctx), orderNo))
 	if err != nil {
 		return order.Order{}, fmt.Errorf("read order: %w", notFound(err))
 	}
 	return o, nil
 }
 
-func scanOrder(r row) (order.Order, error) {
+func (s *Store) scanOrder(r row) (order.Order, error) {
 	var state, personal string
 	if err := r.Scan(&state, &personal); err != nil {
 		return order.Order{}, err
 	}
-	return decodeOrder(state, personal)
+	return s.sealer.decodeOrder(state, personal)
 }
 
 // Orders lists orders, newest registration first; see engine.OrderReader. A page has at
@@ -41,7 +41,7 @@ func (s *Store) Orders(ctx context.Context, f engine.Filter) ([]order.Order, str
 	if err != nil {
 		return nil, "", fmt.Errorf("list orders: %w", err)
 	}
-	list, err := collect(rows, scanOrder)
+	list, err := collect(rows, s.scanOrder)
 	if err != nil {
 		return nil, "", fmt.Errorf("list orders: %w", err)
 	}

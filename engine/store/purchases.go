@@ -59,7 +59,7 @@ func (s *Store) OrdersOfPayer(ctx context.Context, backend, payerID string, sinc
 	if err != nil {
 		return nil, fmt.Errorf("read orders of payer: %w", err)
 	}
-	list, err := collect(rows, scanOrder)
+	list, err := collect(rows, s.scanOrder)
 	if err != nil {
 		return nil, fmt.Errorf("read orders of payer: %w", err)
 	}

@@ -66,6 +66,9 @@ type reads struct {
 	allRows, outcomeRows, unsettled                        *sql.Stmt
 
 	promises, ofPayer, sighting, acts *sql.Stmt
+
+	messagesOf, message, messageByProvider, inbox, inboxPage *sql.Stmt
+	optIns, optOuts, deadAddress, templates, unsealed        *sql.Stmt
 }
 
 func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
@@ -78,6 +81,10 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 		sqlAllRows: &r.allRows, sqlOutcomeRows: &r.outcomeRows, sqlUnsettled: &r.unsettled,
 
 		sqlPromises: &r.promises, sqlOfPayer: &r.ofPayer, sqlSighting: &r.sighting, sqlActs: &r.acts,
+
+		sqlMessagesOf: &r.messagesOf, sqlMessage: &r.message, sqlMessageByProvider: &r.messageByProvider,
+		sqlInbox: &r.inbox, sqlInboxPage: &r.inboxPage,
+		sqlOptIns: &r.optIns, sqlOptOuts: &r.optOuts, sqlDeadAddress: &r.deadAddress, sqlTemplates: &r.templates, sqlUnsealed: &r.unsealed,
 		sqlRecord: &r.record, sqlRejected: &r.rejected, sqlQuarantined: &r.quarantined,
 		sqlWebhooks: &r.webhooks, sqlPlace: &r.place, sqlTries: &r.tries,
 		sqlEndpoint: &r.endpoint, sqlEndpoints: &r.endpoints, sqlParked: &r.parked,

@@ -95,6 +95,11 @@ type writes struct {
 	insertDelivery, trimDeliveries, putEndpoint       *sql.Stmt
 	pruneDeliveries, pruneWebhooks                    *sql.Stmt
 	putSighting, sweepSightings, addAct, sweepActs    *sql.Stmt
+
+	counted, count, putMessage, sweepMessages, sweepCounts *sql.Stmt
+	raiseInbox, insertItem, readUpTo, readOne, wasRead     *sql.Stmt
+	putOptIn, dropOptOut, putOptOut, putDead, dropDead     *sql.Stmt
+	putTemplate, reseal                                    *sql.Stmt
 }
 
 func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
@@ -117,6 +122,11 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
 		sqlInsertDelivery: &w.insertDelivery, sqlTrimDeliveries: &w.trimDeliveries, sqlPutEndpoint: &w.putEndpoint,
 		sqlPruneDeliveries: &w.pruneDeliveries, sqlPruneWebhooks: &w.pruneWebhooks,
 		sqlPutSighting: &w.putSighting, sqlSweepSightings: &w.sweepSightings, sqlAddAct: &w.addAct, sqlSweepActs: &w.sweepActs,
+
+		sqlCounted: &w.counted, sqlCount: &w.count, sqlPutMessage: &w.putMessage, sqlSweepMessages: &w.sweepMessages, sqlSweepCounts: &w.sweepCounts,
+		sqlRaiseInbox: &w.raiseInbox, sqlInsertItem: &w.insertItem, sqlReadUpTo: &w.readUpTo, sqlReadOne: &w.readOne, sqlWasRead: &w.wasRead,
+		sqlPutOptIn: &w.putOptIn, sqlDropOptOut: &w.dropOptOut, sqlPutOptOut: &w.putOptOut, sqlPutDead: &w.putDead, sqlDropDead: &w.dropDead,
+		sqlPutTemplate: &w.putTemplate, sqlReseal: &w.reseal,
 	} {
 		statement, err := conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with conn
 		if err != nil {

@@ -36,6 +36,9 @@ type Options struct {
 	// Readers bounds concurrent reads; more wait their turn. Default 8: on SQLite they
 	// are bound by processors, not by waiting.
 	Readers int
+	// ContactSecrets seal payers' contacts; the first seals, all open. Empty = they are
+	// stored as they are.
+	ContactSecrets [][]byte
 	// Log is told of trouble that no caller sees. Default: nobody.
 	Log logrus.FieldLogger
 }
@@ -59,6 +62,7 @@ type Store struct {
 	reads   *reads
 	writer  *writer
 	checks  *checkpointer
+	sealer  *sealer
 	closers []io.Closer // in the order of opening
 	close   sync.Once
 	closed  error // what close came to
@@ -78,7 +82,11 @@ func openLimited(ctx context.Context, dsn string, opts Options, limits logLimits
 	if !ok || path == "" || strings.HasPrefix(path, ":") {
 		return nil, ErrDSN // not quoted: a database URL may hold a password
 	}
-	s := &Store{}
+	seals, err := newSealer(opts.ContactSecrets)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{sealer: seals}
 	if err := s.open(ctx, path, opts, limits); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.closeAll())
 	}

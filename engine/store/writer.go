@@ -210,7 +210,12 @@ func (w *writer) attempt(ctx context.Context, group []*request) (int, error) {
 
 func refused(err error) bool {
 	return errors.Is(err, engine.ErrConflict) || errors.Is(err, engine.ErrFenced) ||
-		isPaidTwice(err) || errors.Is(err, engine.ErrDuplicate) || errors.Is(err, engine.ErrKeyUsed)
+		isPaidTwice(err) || isCapped(err) || errors.Is(err, engine.ErrDuplicate) || errors.Is(err, engine.ErrKeyUsed)
+}
+
+func isCapped(err error) bool {
+	_, ok := errors.AsType[*engine.CappedError](err)
+	return ok
 }
 
 func isPaidTwice(err error) bool {

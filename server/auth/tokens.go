@@ -18,7 +18,9 @@ type Kind byte
 // The kinds of tokens. Their numbers are part of every token handed out.
 const (
 	KindView  Kind = 1 // one order: its page, its progress, claim and check-now
-	KindInbox Kind = 2 // the messages of one payer
+	KindInbox Kind = 2 // the messages of one payer at one backend
+	// KindUnsubscribe ends the optional messages of one channel to one payer.
+	KindUnsubscribe Kind = 3
 )
 
 // Errors of tokens.

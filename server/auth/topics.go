@@ -10,7 +10,7 @@ import (
 )
 
 // The topics of the live connection. An order's and an inbox's are followed by a colon
-// and the order number or payer id.
+// and the order number or the inbox's id.
 const (
 	TopicOrder         = "order"
 	TopicInbox         = "inbox"
@@ -27,6 +27,10 @@ const (
 
 // OrderTopic returns the topic of an order.
 func OrderTopic(orderNo string) string { return TopicOrder + ":" + orderNo }
+
+// InboxTopic returns the topic of an inbox. Its id is not the payer's: two backends may
+// call their payers the same.
+func InboxTopic(id string) string { return TopicInbox + ":" + id }
 
 // Topics lets the hub's clients watch what their tokens are for.
 type Topics struct {

@@ -281,7 +281,7 @@ func doom(rng *rand.Rand, life time.Duration) string {
 		aSecond = 200
 	case crash.BeforeCommit, crash.AfterCommit, crash.BeforeTransaction, crash.AfterTransaction:
 		aSecond = 60
-	case crash.BeforeQuery, crash.AfterQuery, crash.BeforeSend, crash.AfterSend, crash.BeforeAnswer:
+	case crash.BeforeQuery, crash.AfterQuery, crash.BeforeSend, crash.AfterSend, crash.BeforeMessage, crash.AfterMessage, crash.BeforeAnswer:
 	}
 	return fmt.Sprintf("%s:%d", place, 1+rng.IntN(int(aSecond*life.Seconds())))
 }

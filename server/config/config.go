@@ -23,12 +23,16 @@ type Config struct {
 	APIKeys      []APIKey
 	OperatorKeys []APIKey // people and tools that may act on everybody's orders; empty = nobody
 	TokenSecrets []Secret // the first signs, all verify
-	Tokens       Lifetimes
-	Backends     map[string]Backend // by the name of their api key
-	Channels     map[string]Channel // by the name that orders use
-	Sandbox      Sandbox
+	// ContactSecrets seal payers' contacts: the first seals, all open.
+	ContactSecrets []Secret
+	Tokens         Lifetimes
+	Backends       map[string]Backend // by the name of their api key
+	Channels       map[string]Channel // by the name that orders use
+	Sandbox        Sandbox
 
 	LateSuccess LateSuccess
+
+	Notifications Notifications
 
 	Brand    Brand
 	Brands   map[string]Brand // of merchants that have their own, by the name of their api key

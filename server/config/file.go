@@ -162,6 +162,7 @@ func (f file) apply(l *loader) Config {
 	f.applyBackends(&c, p)
 	f.applyLateSuccess(&c, p)
 	f.applyChannels(&c, l)
+	f.applyNotifications(&c, p)
 	c.checkFigures(p)
 	return c
 }

@@ -15,6 +15,7 @@ import (
 // signatures still hold after a restart.
 type generated struct {
 	TokenSecret    string `json:"token_secret"`
+	ContactSecret  string `json:"contact_secret"`
 	SandboxChannel string `json:"sandbox_channel_secret"`
 	SandboxWebhook string `json:"sandbox_webhook_secret"`
 	SandboxAPIKey  string `json:"sandbox_api_key"`
@@ -22,7 +23,7 @@ type generated struct {
 
 // fillSecrets generates what nobody has set and only this server needs to know.
 func (c *Config) fillSecrets() error {
-	if len(c.TokenSecrets) > 0 && !c.Sandbox.On {
+	if len(c.TokenSecrets) > 0 && len(c.ContactSecrets) > 0 && !c.Sandbox.On {
 		return nil
 	}
 	g, err := loadGenerated(c.DataDir)
@@ -31,6 +32,9 @@ func (c *Config) fillSecrets() error {
 	}
 	if len(c.TokenSecrets) == 0 {
 		c.TokenSecrets = []Secret{NewSecret(g.TokenSecret)}
+	}
+	if len(c.ContactSecrets) == 0 {
+		c.ContactSecrets = []Secret{NewSecret(g.ContactSecret)}
 	}
 	if c.Sandbox.On {
 		c.fillSandbox(g)
@@ -87,7 +91,7 @@ func readGenerated(path string) (generated, error) {
 
 // complete adds what an earlier version did not have or what is too short to be safe.
 func complete(g generated) generated {
-	for _, s := range []*string{&g.TokenSecret, &g.SandboxChannel, &g.SandboxAPIKey} {
+	for _, s := range []*string{&g.TokenSecret, &g.ContactSecret, &g.SandboxChannel, &g.SandboxAPIKey} {
 		if len(*s) < minTokenKey {
 			*s = base64.RawURLEncoding.EncodeToString(randomBytes())
 		}

@@ -118,7 +118,8 @@ func (l *loader) keys() {
 	}
 	l.sandboxGateway()
 	l.apiKeys()
-	l.tokenSecrets()
+	l.cfg.TokenSecrets = l.secrets("ANXIN_TOKEN_SECRET")
+	l.cfg.ContactSecrets = l.secrets("ANXIN_CONTACT_SECRET")
 	for name := range l.cfg.Backends {
 		if !slices.ContainsFunc(l.cfg.APIKeys, func(k APIKey) bool { return k.Name == name }) {
 			l.problems.add("backends."+name, "has no api key of its name in ANXIN_API_KEYS")
@@ -201,22 +202,24 @@ func visibleASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-func (l *loader) tokenSecrets() {
-	const setting = "ANXIN_TOKEN_SECRET"
-	list := l.env(setting)
-	if list == "" {
+// secrets reads a list of secrets, of which the first is for new things. A development
+// installation makes its own.
+func (l *loader) secrets(setting string) (list []Secret) {
+	value := l.env(setting)
+	if value == "" {
 		if !l.cfg.Development {
 			l.problems.add(setting, "must be set: at least %d bytes", minTokenKey)
 		}
-		return
+		return nil
 	}
-	for i, secret := range strings.Split(list, ",") {
+	for i, secret := range strings.Split(value, ",") {
 		secret = strings.TrimSpace(secret)
 		if len(secret) < minTokenKey {
 			l.problems.add(setting, "entry %d must have at least %d bytes", i+1, minTokenKey)
 		}
-		l.cfg.TokenSecrets = append(l.cfg.TokenSecrets, NewSecret(secret))
+		list = append(list, NewSecret(secret))
 	}
+	return list
 }
 
 // browsers reads whom a browser's request may come from and through whom.

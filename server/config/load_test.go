@@ -31,7 +31,7 @@ func production(t *testing.T) env {
 	t.Helper()
 	return env{
 		"ANXIN_LISTEN": "0.0.0.0:8080", "ANXIN_PUBLIC_URL": "https://pay.example", "ANXIN_DATA_DIR": t.TempDir(),
-		"ANXIN_API_KEYS": "shop:" + goodKey, "ANXIN_TOKEN_SECRET": goodSecret,
+		"ANXIN_API_KEYS": "shop:" + goodKey, "ANXIN_TOKEN_SECRET": goodSecret, "ANXIN_CONTACT_SECRET": goodSecret,
 	}
 }
 
@@ -170,6 +170,8 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"key with a space", production(t).with("ANXIN_API_KEYS", "a:marked key 0123456789abcdef"), "ANXIN_API_KEYS entry 1: the key must be visible ASCII"},
 		{"name of the sandbox", production(t).with("ANXIN_API_KEYS", "sandbox:"+goodKey, "ANXIN_SANDBOX", "on"), "taken by the sandbox"},
 		{"no token secret", production(t).with("ANXIN_TOKEN_SECRET", ""), "ANXIN_TOKEN_SECRET must be set"},
+		{"no contact secret", production(t).with("ANXIN_CONTACT_SECRET", ""), "ANXIN_CONTACT_SECRET must be set"},
+		{"short contact secret", production(t).with("ANXIN_CONTACT_SECRET", "marked"), "ANXIN_CONTACT_SECRET entry 1 must have at least 32 bytes"},
 		{"short token secret", production(t).with("ANXIN_TOKEN_SECRET", goodSecret+",marked"), "ANXIN_TOKEN_SECRET entry 2 must have at least 32 bytes"},
 		{"odd gateway", production(t).with("ANXIN_SANDBOX_GATEWAY", "localhost:1"), "ANXIN_SANDBOX_GATEWAY must be an http(s) address"},
 		{"odd sandbox", production(t).with("ANXIN_SANDBOX", "yes"), "ANXIN_SANDBOX must be on or off"},
@@ -228,7 +230,7 @@ func TestAllProblemsAreToldAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := Load(env{"ANXIN_LISTEN": "0.0.0.0:80", "ANXIN_LOG_LEVEL": "loud", "ANXIN_SANDBOX": "maybe"}.get)
 	refused, ok := errors.AsType[*Error](err)
-	if !ok || len(refused.Problems) != 5 {
+	if !ok || len(refused.Problems) != 6 {
 		t.Errorf("problems %v", err)
 	}
 }

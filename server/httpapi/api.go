@@ -52,6 +52,8 @@ type Engine interface {
 	Webhooks(ctx context.Context, orderNo, cursor string, limit int) ([]engine.WebhookRecord, string, error)
 	Endpoints(ctx context.Context, after string, limit int) ([]engine.EndpointState, error)
 	EnableEndpoint(ctx context.Context, backend, actor, reason string) (engine.EndpointState, error)
+	Inbox(ctx context.Context, id string, below int64, limit int) (engine.Inbox, error)
+	ReadInbox(ctx context.Context, r engine.InboxRead, limit int) (engine.Inbox, error)
 	Counts() engine.Counts
 }
 

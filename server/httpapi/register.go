@@ -64,7 +64,7 @@ func (a *api) registered(o order.Order) (registered, error) {
 	if err != nil {
 		return registered{}, fmt.Errorf("issue view token: %w", err)
 	}
-	inbox, err := a.deps.Tokens.Issue(auth.KindInbox, o.Payer.ID, a.cfg.InboxLife)
+	inbox, err := a.deps.Tokens.Issue(auth.KindInbox, engine.InboxID(o.Backend, o.Payer.ID), a.cfg.InboxLife)
 	if err != nil {
 		return registered{}, fmt.Errorf("issue inbox token: %w", err)
 	}

@@ -31,6 +31,7 @@ type amountInput struct {
 type payerInput struct {
 	ID     string   `json:"id"`
 	Locale string   `json:"locale"`
+	Zone   string   `json:"time_zone"`
 	Phone  string   `json:"phone"`
 	Email  string   `json:"email"`
 	Push   []string `json:"push"`

@@ -29,6 +29,9 @@ func (a *api) routes() []route {
 		on("GET", "/v1/promises/summary", a.promiseSummary),
 		on("POST", "/v1/callbacks/:channel", a.receive),
 
+		on("GET", "/v1/inbox", a.limits.look, a.inbox),
+		on("POST", "/v1/inbox/read", a.limits.act, a.readInbox),
+
 		on("GET", "/v1/ops/channels", a.channels),
 		on("GET", "/v1/ops/pauses", a.pauses),
 		on("POST", "/v1/ops/pauses", a.pause),

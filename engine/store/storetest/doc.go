@@ -67,6 +67,13 @@ func Run(t *testing.T, open func(t *testing.T) engine.Store) {
 		"an import goes on and is never taken back":                 testSettlementGoesOn,
 		"pages of rows cover a file once":                           testSettlementRowsPaged,
 		"paid orders that no file names are listed":                 testUnsettledOrders,
+		"a message comes back as it was written last":               testMessageRoundTrip,
+		"messages are found by each filter, and pages cover them":   testMessagesListed,
+		"a bound on messages holds, however many want through":      testMessageCounts,
+		"an inbox counts what is unread and pages what it holds":    testInbox,
+		"opt-ins and opt-outs take one another back":                testConsent,
+		"of a template the highest version is in force":             testTemplates,
+		"old messages are swept a few at a time":                    testSweepMessages,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,357 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"anxin/engine/crash"
+	"anxin/engine/notify"
+	"anxin/engine/order"
+)
+
+// runNotify tells one payer, by one channel, what is true of an order now. It is a look at
+// the state and not an errand: a task that comes late, twice or after the news has changed
+// tells what is to be told then, or nothing.
+func (e *Engine) runNotify(ctx context.Context, t Task) {
+	if e.messages == nil { // notifications were switched off since it was owed
+		done := Commit{Fence: &Fence{t.TaskKey, t.Token}}
+		done.dropTask(t.TaskKey)
+		e.logTask(ctx, t, e.commit(ctx, done))
+		return
+	}
+	e.logTask(ctx, t, e.tell(ctx, t))
+}
+
+// errand is one message on its way, between two commits.
+type errand struct {
+	via     *sender
+	key     TaskKey // by which the provider's pacer knows it
+	message notify.Message
+	record  notify.Record
+	inbox   string // changed by the commit
+}
+
+// tell decides, commits what was decided, and only then calls a provider: a crash at any
+// point leaves a record that says at least as much as was done.
+func (e *Engine) tell(ctx context.Context, t Task) error {
+	var job errand
+	capped := ""
+	for {
+		next := errand{}
+		_, err := e.decide(ctx, t.OrderNo, func(o order.Order, now order.Time) (decision, error) {
+			next.release()
+			next = errand{}
+			return e.decideMessage(ctx, t, o, now, capped, &next)
+		})
+		if full, ok := errors.AsType[*CappedError](err); ok && capped == "" {
+			next.release()
+			capped = full.Name
+			continue
+		}
+		if err != nil {
+			next.release()
+			return err
+		}
+		job = next
+		break
+	}
+	if job.inbox != "" && e.messages.deps.Inbox != nil {
+		e.messages.deps.Inbox.InboxChanged(ctx, job.inbox)
+	}
+	if job.via == nil {
+		return nil
+	}
+	return e.hand(ctx, t, job)
+}
+
+// decideMessage is one reading of the order: what follows from it is in the decision, and
+// in job when a provider is to be called once that is committed.
+func (e *Engine) decideMessage(ctx context.Context, t Task, o order.Order, now order.Time, capped string, job *errand) (decision, error) {
+	channel := notify.Channel(t.Target)
+	d := decision{Change: order.Change{Order: o}, with: Commit{Fence: &Fence{t.TaskKey, t.Token}}}
+	facts, err := e.messageFacts(ctx, o, now)
+	if err != nil {
+		return decision{}, err
+	}
+	if r, ok := underWay(facts.Records, channel); ok && !e.resumes(r, o, now) {
+		d.with.addTask(t.TaskKey, now.Add(underWayLook))
+		if now >= r.UpdatedAt.Add(maxRun) {
+			// The process that sent it ended before it knew: nobody knows now.
+			d.with.Messages = &MessageWrites{Records: []notify.Record{r.Move(notify.StatusMaybeSent, "interrupted", now)}}
+			d.with.Tasks[0].DueAt = now
+		}
+		return d, nil
+	}
+	verdict := e.messages.plan.Load().Decide(channel, facts)
+	switch verdict.Action {
+	case notify.ActionSkip:
+		e.messages.counts.skip(channel, verdict.Reason)
+		d.with.dropTask(t.TaskKey)
+		return d, nil
+	case notify.ActionWait:
+		d.with.addTask(t.TaskKey, verdict.At)
+		return d, nil
+	case notify.ActionSend:
+	}
+	contact := verdict.To[0]
+	record, known := recordOf(facts, contact)
+	if capped != "" {
+		e.messages.counts.skip(channel, "cap")
+		d.with.Messages = &MessageWrites{Records: []notify.Record{record.Move(notify.StatusDropped, "cap_used_up", now)}}
+		d.with.addTask(t.TaskKey, now)
+		return d, nil
+	}
+	return e.prepare(d, t, facts, verdict, contact, record, known, job)
+}
+
+// underWay returns the message of a channel that is with a provider, as far as its record
+// tells.
+func underWay(records []notify.Record, c notify.Channel) (notify.Record, bool) {
+	for _, r := range records {
+		if r.Channel == c && r.Status == notify.StatusSending {
+			return r, true
+		}
+	}
+	return notify.Record{}, false
+}
+
+// underWayLook is how soon a message looks again that waits for the one before it: two of
+// one order must not overtake one another on their way to the provider.
+const underWayLook = 2 * time.Second
+
+// resumes reports whether a message that a process left behind is sent again: it is still
+// true, and its provider knows repeats.
+func (e *Engine) resumes(r notify.Record, o order.Order, now order.Time) bool {
+	return now >= r.UpdatedAt.Add(maxRun) && r.Notice == notify.Current(o) && e.repeatable(r.Provider)
+}
+
+// recordOf returns the record of the message that is to be sent, or a new one.
+func recordOf(f notify.Facts, to notify.Contact) (r notify.Record, known bool) {
+	o, notice := f.Order, notify.Current(f.Order)
+	id := notify.MessageID(o.OrderNo, notice, to.Channel, to.Fingerprint)
+	for _, r := range f.Records {
+		if r.ID == id {
+			return r, true
+		}
+	}
+	return notify.Record{
+		ID: id, OrderNo: o.OrderNo, Backend: o.Backend, Notice: notice, Channel: to.Channel,
+		Fingerprint: to.Fingerprint, To: to.To.Mask(), CreatedAt: f.Now, UpdatedAt: f.Now,
+	}, false
+}
+
+// prepare writes the text and the record, and puts the message on the timeline. That last
+// is an event of the order, so the commit is refused if the order has changed since it was
+// read: no message goes out about a state that is over.
+func (e *Engine) prepare(d decision, t Task, f notify.Facts, v notify.Decision, to notify.Contact, r notify.Record, known bool, job *errand) (decision, error) {
+	frame := e.frame(f)
+	text, err := e.messages.catalogue.Load().Render(r.Notice, to.Channel, d.Order, frame)
+	if err != nil {
+		return decision{}, fmt.Errorf("message %s: %w", r.Notice, err)
+	}
+	r.Language, r.Template, r.Version = text.Language, text.Template, text.Version
+	writes := &MessageWrites{}
+	d.with.Messages = writes
+	if !known {
+		writes.Counts = countsFor(e.messages.plan.Load(), to.Channel, d.Order, f.Now)
+	}
+	if to.Channel == notify.Inbox {
+		job.inbox = InboxID(d.Order.Backend, d.Order.Payer.ID)
+		writes.Records = []notify.Record{r.Move(notify.StatusDelivered, "", f.Now)}
+		writes.Item = &InboxItem{
+			InboxID: job.inbox, ID: r.ID, OrderNo: r.OrderNo, Notice: r.Notice, Language: r.Language,
+			Title: text.Title, Body: text.Body, At: f.Now,
+		}
+		d.with.dropTask(t.TaskKey)
+		d.Change = d.Order.NoteMessage(r.ID, string(r.Notice), string(r.Channel), r.To, f.Now)
+		e.messages.counts.sent(to.Channel)
+		return d, nil
+	}
+	via, at := e.choose(t, to, r, f.Now)
+	if via == nil {
+		return e.unsendable(d, t, r, at, f.Now), nil
+	}
+	r.Provider = via.Name
+	r = r.Move(notify.StatusSending, "", f.Now)
+	writes.Records = []notify.Record{r}
+	d.Change = d.Order.NoteMessage(r.ID, string(r.Notice), string(r.Channel), r.To, f.Now)
+	*job = errand{via: via, key: via.task(t), record: r, message: e.compose(r, to, text, d.Order, frame, v.Rule)}
+	return d, nil
+}
+
+// unsendable has a message wait for a provider, or gives it up when none will take it.
+func (e *Engine) unsendable(d decision, t Task, r notify.Record, at, now order.Time) decision {
+	d.with.Messages.Counts = nil
+	if at == 0 {
+		d.with.Messages.Records = []notify.Record{r.Move(notify.StatusFailed, lastCode(r), now)}
+		d.with.addTask(t.TaskKey, now) // for the payer's other addresses
+		return d
+	}
+	d.with.Messages = nil
+	d.with.addTask(t.TaskKey, max(at, now.Add(minGap)))
+	return d
+}
+
+func lastCode(r notify.Record) string {
+	for _, m := range slices.Backward(r.History) {
+		if m.Code != "" {
+			return m.Code
+		}
+	}
+	return "no_provider"
+}
+
+func (e *Engine) frame(f notify.Facts) notify.Frame {
+	m := e.messages
+	plan := m.plan.Load()
+	brand, support := "", ""
+	if m.deps.Brand != nil {
+		brand, support = m.deps.Brand(f.Order.Backend)
+	}
+	return notify.Frame{
+		Brand: brand, Support: support, Link: m.deps.Links.Page(f.Order), Zone: plan.ZoneOf(f.Order),
+		Language: m.catalogue.Load().Language(f.Order.Payer.Locale), Records: f.Records, Delayed: plan.Delayed, Now: f.Now,
+	}
+}
+
+// How long providers may keep trying. What is being confirmed is old news soon.
+const (
+	waitingTTL = 15 * time.Minute
+	resultTTL  = 3 * 24 * time.Hour
+)
+
+// compose makes the message that a provider gets.
+func (e *Engine) compose(r notify.Record, to notify.Contact, text notify.Texted, o order.Order, f notify.Frame, rule notify.Rule) notify.Message {
+	m := notify.Message{
+		ID: r.ID, OrderNo: r.OrderNo, Notice: r.Notice, Channel: r.Channel, To: to.To,
+		Language: r.Language, Template: r.Template, Version: r.Version,
+		Text: notify.Text{Title: text.Title, Body: text.Body}, SMS: text.Providers[r.Provider],
+		CollapseKey: notify.CollapseKey(r.OrderNo), Link: f.Link, TTL: waitingTTL,
+	}
+	if r.Notice.Result() {
+		m.TTL = resultTTL
+	}
+	if r.Channel == notify.SMS {
+		m.Text = notify.Text{Body: text.Short}
+	}
+	if rule.Optional || to.OptedIn {
+		m.Unsubscribe = e.messages.deps.Links.Unsubscribe(InboxID(o.Backend, o.Payer.ID), r.Channel)
+	}
+	return m
+}
+
+// countsFor are the bounds that a new message counts against.
+func countsFor(p *notify.Plan, c notify.Channel, o order.Order, now order.Time) []Count {
+	caps := p.Caps[c]
+	day := now.Std().In(p.Zone).Format(time.DateOnly)
+	end := now.Add(48 * time.Hour)
+	var list []Count
+	if caps.Order > 0 {
+		list = append(list, Count{"order:" + string(c) + ":" + o.OrderNo, caps.Order, now.Add(resultTTL * 10)})
+	}
+	if caps.PayerDay > 0 {
+		list = append(list, Count{"payer:" + string(c) + ":" + day + ":" + InboxID(o.Backend, o.Payer.ID), caps.PayerDay, end})
+	}
+	if caps.Day > 0 {
+		list = append(list, Count{"all:" + string(c) + ":" + day, caps.Day, end})
+	}
+	return list
+}
+
+// hand calls the provider and records what came of it.
+func (e *Engine) hand(ctx context.Context, t Task, job errand) error {
+	defer job.release()
+	receipt, took, failed := e.sendMessage(ctx, job)
+	ctx = context.WithoutCancel(ctx) // what became of it is written down also at a stop
+	now := now()
+	r := job.record
+	r.Took = took
+	done := Commit{Fence: &Fence{t.TaskKey, t.Token}, Messages: &MessageWrites{}}
+	if failed == nil {
+		r.ProviderID, r.Segments, r.Cost = receipt.ProviderID, receipt.Segments, receipt.Cost
+		if r.Segments == 0 && r.Channel == notify.SMS {
+			r.Segments = notify.SizeOf(job.message.Text.Body).Segments
+		}
+		r = r.Move(notify.StatusAccepted, "", now)
+		done.addTask(t.TaskKey, now) // the payer may have more devices; the next look finds out
+	} else {
+		r = e.afterFailure(&done, t, job, r, failed, now)
+	}
+	done.Messages.Records = []notify.Record{r}
+	err := e.commit(ctx, done)
+	if errors.Is(err, ErrFenced) { // there is other news meanwhile, with a task of its own
+		done.Fence, done.Tasks = nil, nil
+		err = e.commit(ctx, done)
+	}
+	return err
+}
+
+// afterFailure decides what becomes of a message that a provider did not take.
+func (e *Engine) afterFailure(c *Commit, t Task, job errand, r notify.Record, failed *notify.SendError, now order.Time) notify.Record {
+	again := now // other providers first: choose knows who has failed
+	status, mark := notify.StatusWaiting, ""
+	switch failed.Kind {
+	case notify.KindMaybeSent:
+		if !job.via.traits.Repeatable {
+			status = notify.StatusMaybeSent
+		}
+		mark = unsureMark
+	case notify.KindAddress:
+		status = notify.StatusFailed
+		c.Messages.Dead = &DeadAddress{Channel: r.Channel, Fingerprint: r.Fingerprint, Provider: r.Provider, Code: failed.Code, At: now}
+	case notify.KindTemporary, notify.KindThrottled, notify.KindQuota, notify.KindRefused, notify.KindContent:
+	}
+	if permanent(failed) {
+		mark = permanentMark
+	}
+	r = r.Move(status, mark+failed.Code, now)
+	if status == notify.StatusWaiting && tries(r) >= maxMessageTries {
+		r = r.Move(notify.StatusFailed, failed.Code, now)
+	}
+	if failed.RetryAfter > 0 && len(e.messages.providers[r.Channel]) == 1 {
+		again = now.Add(min(failed.RetryAfter, maxRetryAfter))
+	}
+	c.Tasks = append(c.Tasks, TaskWrite{Task: Task{TaskKey: t.TaskKey, DueAt: again, Tries: t.Tries + 1}})
+	return r
+}
+
+// stopGrace is how long a call that is under way may go on at a stop: an answer that is
+// not waited for leaves a message of which nobody knows whether it was sent.
+const stopGrace = 2 * time.Second
+
+// sendMessage makes one try, within maxCall.
+func (e *Engine) sendMessage(stop context.Context, job errand) (notify.Receipt, time.Duration, *notify.SendError) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(stop), maxCall)
+	defer cancel()
+	defer context.AfterFunc(stop, func() {
+		select {
+		case <-time.After(stopGrace):
+			cancel()
+		case <-ctx.Done():
+		}
+	})()
+	crash.At(crash.BeforeMessage)
+	defer crash.At(crash.AfterMessage)
+	began := time.Now()
+	var receipt notify.Receipt
+	err := e.contained(func() (err error) {
+		receipt, err = job.via.Provider.Send(ctx, job.message)
+		return err
+	})
+	took := time.Since(began)
+	if err == nil {
+		e.heardProvider(job, nil, took)
+		return receipt, took, nil
+	}
+	failed, ok := errors.AsType[*notify.SendError](err)
+	if !ok { // a panic, or an adapter that broke its word: nobody knows what it did
+		failed = &notify.SendError{Kind: notify.KindMaybeSent, Code: "error", Err: err}
+	}
+	if stop.Err() == nil { // else the stop of this node broke it off
+		e.heardProvider(job, failed, took)
+	}
+	return notify.Receipt{}, took, failed
+}

@@ -1,0 +1,429 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"anxin/engine"
+	"anxin/engine/notify"
+	"anxin/engine/order"
+)
+
+// phone is a notify.Provider that does what a test tells it and remembers what it took.
+type phone struct {
+	mu      sync.Mutex
+	traits  notify.Traits
+	does    func(ctx context.Context, n int, m notify.Message) (notify.Receipt, error) // n counts calls from 1
+	calls   int
+	taken   []notify.Message
+	at      []time.Time
+	running int
+	most    int // calls at once
+}
+
+func (p *phone) Traits() notify.Traits { return p.traits }
+
+func (p *phone) Send(ctx context.Context, m notify.Message) (notify.Receipt, error) {
+	p.mu.Lock()
+	p.calls++
+	n, does := p.calls, p.does
+	p.running++
+	p.most = max(p.most, p.running)
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.running--
+	}()
+	r := notify.Receipt{ProviderID: fmt.Sprint("p", n)}
+	if does != nil {
+		var err error
+		if r, err = does(ctx, n, m); err != nil {
+			return r, err
+		}
+	}
+	p.take(m)
+	return r, nil
+}
+
+func (p *phone) take(m notify.Message) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.taken, p.at = append(p.taken, m), append(p.at, time.Now())
+}
+
+func (p *phone) notices() []notify.Notice {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list []notify.Notice
+	for _, m := range p.taken {
+		list = append(list, m.Notice)
+	}
+	return list
+}
+
+func fails(kind notify.ErrorKind, code string) func(context.Context, int, notify.Message) (notify.Receipt, error) {
+	return func(context.Context, int, notify.Message) (notify.Receipt, error) {
+		return notify.Receipt{}, &notify.SendError{Kind: kind, Code: code}
+	}
+}
+
+type plainLinks struct{}
+
+func (plainLinks) Page(o order.Order) string { return "https://pay.example/pay/" + o.OrderNo }
+func (plainLinks) Unsubscribe(payer string, c notify.Channel) string {
+	return "https://pay.example/unsubscribe?k=" + payer + string(c)
+}
+
+// screens are what payers look at.
+type screens struct {
+	mu       sync.Mutex
+	seen     map[string]int64
+	watching map[string]bool
+}
+
+func (s *screens) Seen(_ context.Context, orderNo string) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen[orderNo], nil
+}
+
+func (s *screens) Watching(orderNo string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.watching[orderNo]
+}
+
+// office is a house that tells payers: by SMS over one or two providers, and the inbox.
+type office struct {
+	*house
+	sms, second, push *phone
+	screens           *screens
+	plan              *notify.Plan
+}
+
+func simplePlan() *notify.Plan {
+	steps := []notify.Step{{Channel: notify.Inbox, EvenIfSeen: true}, {Channel: notify.SMS}}
+	return &notify.Plan{Zone: time.UTC, Delayed: time.Minute, Rules: []notify.Rule{
+		{Notices: []notify.Notice{notify.NoticeDelayed, notify.NoticeProlonged}, Claimed: true, Steps: steps},
+		{Notices: []notify.Notice{notify.NoticeSucceeded, notify.NoticeFailed, notify.NoticeClosed}, Waited: true, Steps: steps},
+		{Notices: []notify.Notice{notify.NoticeRefunding, notify.NoticeRefunded}, Steps: steps},
+	}}
+}
+
+func (o *office) deps() *engine.MessageDeps {
+	catalogue, err := notify.NewCatalogue(nil)
+	fatal(o.t, err)
+	return &engine.MessageDeps{
+		Plan: o.plan, Catalogue: catalogue, Key: notify.Key("k"), Links: plainLinks{}, Viewing: o.screens, Brand: func(string) (string, string) { return "Tea & Co", "" },
+		Providers: []engine.MessageProvider{
+			{Name: "one", Provider: o.sms}, {Name: "two", Provider: o.second}, {Name: "app", Provider: o.push},
+		},
+	}
+}
+
+// opened runs f in a bubble with an office; change may alter it before it opens.
+func opened(t *testing.T, f func(t *testing.T, o *office), change ...func(*office)) {
+	t.Helper()
+	bubble(t, func(t *testing.T, h *house) {
+		sms := notify.Traits{Channel: notify.SMS}
+		o := &office{
+			house: h, plan: simplePlan(), sms: &phone{traits: sms}, second: &phone{traits: sms},
+			push:    &phone{traits: notify.Traits{Channel: notify.Push, Repeatable: true}},
+			screens: &screens{seen: map[string]int64{}, watching: map[string]bool{}},
+		}
+		for _, c := range change {
+			c(o)
+		}
+		h.messages = o.deps
+		h.reopen()
+		f(t, o)
+	})
+}
+
+func reachable(r *order.Registration) {
+	r.Payer.Phone, r.Payer.Push = "+8613800138000", []string{"apns:token-1", "apns:token-2"}
+}
+
+func (o *office) records(orderNo string, c notify.Channel) []notify.Record {
+	o.t.Helper()
+	all, err := o.store.MessagesOf(context.Background(), orderNo)
+	fatal(o.t, err)
+	return slices.DeleteFunc(all, func(r notify.Record) bool { return r.Channel != c })
+}
+
+// waits registers and claims an order whose channel knows nothing.
+func (o *office) waits(orderNo string, change ...func(*order.Registration)) {
+	o.t.Helper()
+	o.register(orderNo, append([]func(*order.Registration){reachable}, change...)...)
+	o.claim(orderNo)
+}
+
+func (o *office) pays(orderNo string) {
+	o.t.Helper()
+	o.callback(note{OrderNo: orderNo, Key: "k-" + orderNo, Evidence: order.Evidence{Claims: order.ClaimsSucceeded, Amount: &price, Merchant: merchant}})
+	synctest.Wait()
+}
+
+func (o *office) expect(p *phone, want ...notify.Notice) {
+	o.t.Helper()
+	if got := p.notices(); !slices.Equal(got, want) {
+		o.t.Errorf("told %v, want %v", got, want)
+	}
+}
+
+func TestEachStageIsToldOnceAndThenTheResult(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		o.waits("A1")
+		o.pass(59 * time.Second)
+		o.expect(o.sms)
+		o.pass(2 * time.Second)
+		o.expect(o.sms, notify.NoticeDelayed)
+		o.pass(5 * time.Minute)
+		o.expect(o.sms, notify.NoticeDelayed, notify.NoticeProlonged)
+		o.pays("A1")
+		o.pass(time.Minute)
+		o.expect(o.sms, notify.NoticeDelayed, notify.NoticeProlonged, notify.NoticeSucceeded)
+		o.expect(o.second)
+		first := o.sms.taken[0]
+		if first.To.Phone != "+8613800138000" || first.Language != "en" || !strings.Contains(first.Text.Body, "Tea & Co") || !strings.Contains(first.Text.Body, "don't pay again") {
+			t.Errorf("the message is %+v", first)
+		}
+		for _, m := range o.sms.taken {
+			if m.CollapseKey != first.CollapseKey || m.Link != "https://pay.example/pay/A1" {
+				t.Errorf("collapse key %q, link %q", m.CollapseKey, m.Link)
+			}
+		}
+		for i, r := range o.records("A1", notify.SMS) {
+			if r.Status != notify.StatusAccepted || r.Provider != "one" || r.ProviderID != fmt.Sprint("p", i+1) || r.To != "+86138****8000" || r.Segments < 1 {
+				t.Errorf("record %+v", r)
+			}
+		}
+		if n := o.count("A1", order.EventMessage); n != 6 { // three by SMS, three in the inbox
+			t.Errorf("%d messages on the timeline", n)
+		}
+	})
+}
+
+func TestWhoDidNotWaitIsNotTold(t *testing.T) {
+	t.Parallel()
+	opened(t, func(_ *testing.T, o *office) {
+		o.waits("A1")
+		o.pays("A1")
+		o.pass(10 * time.Minute)
+		o.expect(o.sms)
+	})
+}
+
+// The result arrives while "confirming" waits for its provider: it is dropped, whatever
+// had held it up.
+func TestAStaleMessageIsDropped(t *testing.T) {
+	t.Parallel()
+	opened(t, func(_ *testing.T, o *office) {
+		o.sms.does = fails(notify.KindTemporary, "http_503")
+		o.second.does = fails(notify.KindTemporary, "http_503")
+		o.waits("A1")
+		o.pass(61 * time.Second)
+		o.pays("A1")
+		o.sms.does = nil
+		o.pass(10 * time.Minute)
+		o.expect(o.sms, notify.NoticeSucceeded)
+		o.expect(o.second)
+	})
+}
+
+// The result arrives while "confirming" is with the provider: both are told, in order, and
+// the record of the first says what became of it.
+func TestTheResultWaitsForTheMessageBefore(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		o.sms.does = func(_ context.Context, n int, _ notify.Message) (notify.Receipt, error) {
+			if n == 1 {
+				<-time.After(5 * time.Second)
+			}
+			return notify.Receipt{ProviderID: fmt.Sprint(n)}, nil
+		}
+		o.waits("A1")
+		o.pass(61 * time.Second)
+		o.pays("A1")
+		o.pass(time.Minute)
+		o.expect(o.sms, notify.NoticeDelayed, notify.NoticeSucceeded)
+		for _, r := range o.records("A1", notify.SMS) {
+			if r.Status != notify.StatusAccepted {
+				t.Errorf("%s is %s", r.Notice, r.Status)
+			}
+		}
+	})
+}
+
+func TestWhoHasSeenItIsNotToldBySMS(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		o.waits("A1")
+		o.waits("A2")
+		o.pass(61 * time.Second)
+		o.screens.watching["A1"], o.screens.watching["A2"] = true, true
+		o.pays("A1")
+		o.pays("A2")
+		o.pass(5 * time.Second)
+		o.screens.seen["A1"] = o.order("A1").Seq
+		o.screens.watching["A2"] = false // left before it could be seen
+		o.pass(20 * time.Second)
+		o.expect(o.sms, notify.NoticeDelayed, notify.NoticeDelayed, notify.NoticeSucceeded)
+		if last := o.sms.taken[2].OrderNo; last != "A2" {
+			t.Errorf("the result was told of %s", last)
+		}
+		if n := len(o.records("A1", notify.Inbox)); n != 2 {
+			t.Errorf("the inbox of the one who saw it has %d messages", n)
+		}
+	})
+}
+
+// A timeout after the request went out: nobody knows. An SMS is not sent again.
+func TestAMessageThatWasMaybeSentIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		o.sms.does = func(ctx context.Context, _ int, m notify.Message) (notify.Receipt, error) {
+			o.sms.take(m)
+			<-ctx.Done()
+			return notify.Receipt{}, &notify.SendError{Kind: notify.KindMaybeSent, Code: "timeout", Err: ctx.Err()}
+		}
+		o.waits("A1")
+		o.pass(4 * time.Minute)
+		o.expect(o.sms, notify.NoticeDelayed)
+		o.expect(o.second)
+		if r := o.records("A1", notify.SMS); len(r) != 1 || r[0].Status != notify.StatusMaybeSent {
+			t.Errorf("records %+v", r)
+		}
+	})
+}
+
+// A crash between the call and its record: the record said that it was being sent.
+func TestAMessageThatACrashLeftIsMaybeSent(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		o.waits("A1")
+		left := o.sms
+		left.does = func(context.Context, int, notify.Message) (notify.Receipt, error) { panic("the process ends here") }
+		o.pass(61 * time.Second)
+		if r := o.records("A1", notify.SMS); len(r) != 1 || r[0].Status != notify.StatusMaybeSent || r[0].Code != "unsure:error" {
+			t.Errorf("records %+v", r)
+		}
+		r := o.records("A1", notify.SMS)[0].Move(notify.StatusSending, "", order.At(time.Now()))
+		fatal(t, o.store.Commit(t.Context(), engine.Commit{
+			Messages: &engine.MessageWrites{Records: []notify.Record{r}},
+			Tasks:    []engine.TaskWrite{{Task: engine.Task{TaskKey: engine.TaskKey{OrderNo: "A1", Kind: engine.TaskNotify, Target: "sms"}, DueAt: order.At(time.Now())}}},
+		}))
+		left.does = nil
+		o.restart()
+		o.pass(2 * time.Minute)
+		o.expect(o.sms)
+		if r := o.records("A1", notify.SMS)[0]; r.Status != notify.StatusMaybeSent || r.Code != "interrupted" {
+			t.Errorf("record %+v", r)
+		}
+	})
+}
+
+func TestAFailingProviderIsReplacedAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []notify.ErrorKind{notify.KindTemporary, notify.KindThrottled, notify.KindQuota, notify.KindRefused, notify.KindContent} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			opened(t, func(t *testing.T, o *office) {
+				o.sms.does = fails(kind, "no")
+				o.waits("A1")
+				o.pass(61 * time.Second)
+				o.expect(o.second, notify.NoticeDelayed)
+				r := o.records("A1", notify.SMS)[0]
+				if r.Provider != "two" || r.Status != notify.StatusAccepted || len(r.History) != 4 {
+					t.Errorf("record %+v", r)
+				}
+			})
+		})
+	}
+}
+
+func TestADeadAddressIsDropped(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		o.sms.does = fails(notify.KindAddress, "bad_number")
+		o.waits("A1")
+		o.pass(61 * time.Second)
+		o.sms.does = nil
+		o.waits("A2")
+		o.pass(6 * time.Minute)
+		o.expect(o.sms)
+		o.expect(o.second)
+		if r := o.records("A1", notify.SMS); len(r) != 1 || r[0].Status != notify.StatusFailed || r[0].Code != "bad_number" {
+			t.Errorf("records %+v", r)
+		}
+	})
+}
+
+func TestCapsHold(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		for i := range 20 {
+			o.waits(fmt.Sprint("A", i))
+		}
+		o.pass(2 * time.Minute)
+		if n := len(o.sms.notices()); n != 7 {
+			t.Errorf("%d messages went out, 7 may", n)
+		}
+	}, func(o *office) { o.plan.Caps = map[notify.Channel]notify.Caps{notify.SMS: {Day: 7}} })
+}
+
+// All devices are told, and an SMS only when none was reached.
+func TestFallbackToSMS(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		o.waits("A1")
+		o.waits("A2", func(r *order.Registration) { r.Payer.Push = nil })
+		o.pass(61 * time.Second)
+		o.expect(o.push, notify.NoticeDelayed, notify.NoticeDelayed)
+		o.pass(time.Minute)
+		o.expect(o.sms, notify.NoticeDelayed)
+		if o.sms.taken[0].OrderNo != "A2" {
+			t.Errorf("an SMS about %s", o.sms.taken[0].OrderNo)
+		}
+	}, func(o *office) {
+		o.plan.Rules = []notify.Rule{{Notices: []notify.Notice{notify.NoticeDelayed}, Steps: []notify.Step{
+			{Channel: notify.Push}, {Channel: notify.SMS, After: 30 * time.Second, Unless: map[notify.Channel]notify.Status{notify.Push: notify.StatusAccepted}},
+		}}}
+	})
+}
+
+// A provider that hangs holds up neither the other provider of its channel nor another
+// channel.
+func TestAHangingProviderDelaysNobodyElse(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		o.sms.does = func(ctx context.Context, _ int, _ notify.Message) (notify.Receipt, error) {
+			<-ctx.Done()
+			return notify.Receipt{}, &notify.SendError{Kind: notify.KindMaybeSent, Code: "timeout"}
+		}
+		const n = 60
+		for i := range n {
+			o.waits(fmt.Sprint("A", i))
+		}
+		o.pass(62 * time.Second)
+		if got := len(o.push.notices()); got != 2*n {
+			t.Errorf("%d of %d pushes were sent within two seconds", got, 2*n)
+		}
+		if got := len(o.second.notices()); got < n-16 {
+			t.Errorf("%d messages went to the second provider at once", got)
+		}
+		if o.sms.most > 16 {
+			t.Errorf("%d calls hang", o.sms.most)
+		}
+	}, func(o *office) {
+		o.plan.Rules = []notify.Rule{{Notices: []notify.Notice{notify.NoticeDelayed}, Steps: []notify.Step{{Channel: notify.Push}, {Channel: notify.SMS}}}}
+	})
+}

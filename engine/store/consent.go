@@ -1,0 +1,199 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"anxin/engine"
+	"anxin/engine/notify"
+	"anxin/engine/order"
+)
+
+const (
+	sqlPutOptIn = `INSERT INTO opt_ins (payer, channel, fingerprint, address, locale, order_no, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (payer, channel, fingerprint) DO UPDATE
+SET address = excluded.address, locale = excluded.locale, order_no = excluded.order_no, at = excluded.at`
+	sqlDropOptOut = `DELETE FROM opt_outs WHERE payer = $1 AND channel = $2`
+	sqlPutOptOut  = `INSERT INTO opt_outs (payer, channel, at) VALUES ($1, $2, $3)
+ON CONFLICT (payer, channel) DO UPDATE SET at = excluded.at`
+	sqlPutDead = `INSERT INTO dead_addresses (fingerprint, channel, provider, code, at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (fingerprint) DO UPDATE SET provider = excluded.provider, code = excluded.code, at = excluded.at`
+	sqlDropDead    = `DELETE FROM dead_addresses WHERE fingerprint = $1`
+	sqlOptIns      = `SELECT channel, fingerprint, address, locale, order_no, at FROM opt_ins WHERE payer = $1 ORDER BY at DESC, fingerprint LIMIT $2`
+	sqlOptOuts     = `SELECT channel FROM opt_outs WHERE payer = $1 ORDER BY channel`
+	sqlDeadAddress = `SELECT COUNT(*) FROM dead_addresses WHERE fingerprint = $1`
+	sqlPutTemplate = `INSERT INTO message_templates (name, language, channel, brand, version, content, off, actor, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	sqlTemplates = `SELECT name, language, channel, brand, version, content, off, actor, at FROM message_templates
+ORDER BY name, language, channel, brand, version`
+)
+
+// maxOptIns bounds the addresses of one payer that are used, the newest of them.
+const maxOptIns = 20
+
+func (e *encoded) writeConsent(ctx context.Context, w *writes) error {
+	if in := e.Messages.OptIn; in != nil {
+		if _, err := w.run(ctx, "write opt-in", w.putOptIn, in.Payer, string(in.Channel), in.Fingerprint, e.address, in.Locale,
+			in.OrderNo, int64(in.At)); err != nil {
+			return err
+		}
+		if _, err := w.run(ctx, "take opt-out back", w.dropOptOut, in.Payer, string(in.Channel)); err != nil {
+			return err
+		}
+		// Whoever gives an address anew says that it works.
+		if _, err := w.run(ctx, "revive address", w.dropDead, in.Fingerprint); err != nil {
+			return err
+		}
+	}
+	if out := e.Messages.OptOut; out != nil {
+		if _, err := w.run(ctx, "write opt-out", w.putOptOut, out.Payer, string(out.Channel), int64(out.At)); err != nil {
+			return err
+		}
+	}
+	d := e.Messages.Dead
+	if d == nil {
+		return nil
+	}
+	_, err := w.run(ctx, "write dead address", w.putDead, d.Fingerprint, string(d.Channel), d.Provider, d.Code, int64(d.At))
+	return err
+}
+
+// placeOfOptIn is what the sealed address belongs to.
+func placeOfOptIn(in engine.OptIn) string {
+	return in.Payer + "\x00" + in.Fingerprint
+}
+
+// encodeMessages turns what a commit says of messages into text.
+func (e *encoded) encodeMessages(seals *sealer) (err error) {
+	m := e.Messages
+	if m == nil {
+		return nil
+	}
+	if e.histories, err = encodeAll(m.Records, func(r notify.Record) any { return r.History }); err != nil {
+		return err
+	}
+	if m.OptIn != nil {
+		address, err := encode(m.OptIn.To)
+		if err != nil {
+			return err
+		}
+		if e.address, err = seals.seal(address, placeOfOptIn(*m.OptIn)); err != nil {
+			return err
+		}
+	}
+	if t := m.Template; t != nil {
+		e.template, err = encode(templateContent{t.Title, t.Body, t.Short, t.Providers})
+	}
+	return err
+}
+
+// OptIns returns a payer's wishes; see engine.MessageStore.
+func (s *Store) OptIns(ctx context.Context, payer string) ([]engine.OptIn, []notify.Channel, error) {
+	rows, err := s.reads.optIns.QueryContext(ctx, payer, maxOptIns)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read opt-ins: %w", err)
+	}
+	list, err := collect(rows, func(r row) (engine.OptIn, error) {
+		in := engine.OptIn{Payer: payer}
+		var address string
+		var at int64
+		if err := r.Scan(&in.Channel, &in.Fingerprint, &address, &in.Locale, &in.OrderNo, &at); err != nil {
+			return in, err
+		}
+		in.At = order.Time(at)
+		opened, err := s.sealer.unseal(address, placeOfOptIn(in))
+		if err != nil {
+			return in, err
+		}
+		return in, decode(opened, &in.To)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read opt-ins: %w", err)
+	}
+	rows, err = s.reads.optOuts.QueryContext(ctx, payer)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read opt-outs: %w", err)
+	}
+	outs, err := collect(rows, func(r row) (c notify.Channel, err error) {
+		err = r.Scan(&c)
+		return c, err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read opt-outs: %w", err)
+	}
+	return list, outs, nil
+}
+
+// DeadAddresses tells which addresses never work; see engine.MessageStore.
+func (s *Store) DeadAddresses(ctx context.Context, fingerprints []string) (map[string]bool, error) {
+	dead := make(map[string]bool)
+	for _, f := range fingerprints {
+		n := 0
+		if err := s.reads.deadAddress.QueryRowContext(ctx, f).Scan(&n); err != nil {
+			return nil, fmt.Errorf("read dead addresses: %w", err)
+		}
+		if n > 0 {
+			dead[f] = true
+		}
+	}
+	return dead, nil
+}
+
+func (e *encoded) writeTemplate(ctx context.Context, w *writes) error {
+	t := e.Messages.Template
+	if t == nil {
+		return nil
+	}
+	off := 0
+	if t.Off {
+		off = 1
+	}
+	_, err := w.run(ctx, "write template", w.putTemplate, t.Name, t.Language, string(t.Channel), t.Brand, t.Version, e.template, off,
+		t.Actor, int64(t.At))
+	return err
+}
+
+// templateContent is what of a template has no column of its own.
+type templateContent struct {
+	Title     string                             `json:"title"`
+	Body      string                             `json:"body"`
+	Short     string                             `json:"short,omitempty"`
+	Providers map[string]notify.ProviderTemplate `json:"providers,omitempty"`
+}
+
+// Templates returns the templates in force; see engine.MessageStore.
+func (s *Store) Templates(ctx context.Context) ([]engine.StoredTemplate, error) {
+	rows, err := s.reads.templates.QueryContext(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read templates: %w", err)
+	}
+	all, err := collect(rows, func(r row) (engine.StoredTemplate, error) {
+		var t engine.StoredTemplate
+		var content string
+		var off, at int64
+		if err := r.Scan(&t.Name, &t.Language, &t.Channel, &t.Brand, &t.Version, &content, &off, &t.Actor, &at); err != nil {
+			return t, err
+		}
+		t.Off, t.At = off != 0, order.Time(at)
+		var c templateContent
+		err := decode(content, &c)
+		t.Title, t.Body, t.Short, t.Providers = c.Title, c.Body, c.Short, c.Providers
+		return t, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read templates: %w", err)
+	}
+	var newest []engine.StoredTemplate
+	for i, t := range all {
+		if i+1 < len(all) && sameTemplate(t, all[i+1]) {
+			continue
+		}
+		newest = append(newest, t)
+	}
+	return newest, nil
+}
+
+func sameTemplate(a, b engine.StoredTemplate) bool {
+	return a.Name == b.Name && a.Language == b.Language && a.Channel == b.Channel && a.Brand == b.Brand
+}

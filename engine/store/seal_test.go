@@ -1,0 +1,125 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"anxin/engine"
+	"anxin/engine/notify"
+	"anxin/engine/order"
+	"anxin/engine/store"
+)
+
+const (
+	secretPhone = "+8613800000001"
+	secretEmail = "someone.private@example.com"
+)
+
+func openSealed(t *testing.T, dsn string, secrets ...string) *store.Store {
+	t.Helper()
+	opts := store.Options{}
+	for _, s := range secrets {
+		opts.ContactSecrets = append(opts.ContactSecrets, []byte(s))
+	}
+	s, err := store.Open(context.Background(), dsn, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func withContact(t *testing.T, s *store.Store, orderNo string) {
+	t.Helper()
+	c, err := order.Register(order.Registration{
+		OrderNo: orderNo, Backend: "shop", Channel: "x", Mode: order.Managed, Amount: order.Money{Minor: 1, Currency: "CNY"}, Subject: "tea",
+		Payer: order.Payer{ID: "p", Phone: secretPhone, Email: secretEmail},
+	}, 1)
+	if err == nil {
+		err = s.Commit(t.Context(), engine.Commit{Order: &c.Order, Events: c.Events})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func phoneOf(t *testing.T, s *store.Store, orderNo string) (string, error) {
+	t.Helper()
+	o, err := s.Order(t.Context(), orderNo)
+	return o.Payer.Phone, err
+}
+
+// What lies on the disk tells nobody how to reach a payer.
+func TestContactsAreSealed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openSealed(t, "sqlite:"+filepath.Join(dir, "anxin.db"), "one")
+	withContact(t, s, "A1")
+	in := engine.OptIn{Payer: "p", Channel: notify.Email, Fingerprint: "f", To: notify.Address{Email: secretEmail}, At: 1}
+	if err := s.Commit(t.Context(), engine.Commit{Messages: &engine.MessageWrites{OptIn: &in}}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := phoneOf(t, s, "A1"); err != nil || got != secretPhone {
+		t.Errorf("read back %q, %v", got, err)
+	}
+	if ins, _, err := s.OptIns(t.Context(), "p"); err != nil || len(ins) != 1 || ins[0].To != in.To {
+		t.Errorf("read back %+v, %v", ins, err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(raw, []byte(secretPhone[3:])) || bytes.Contains(raw, []byte("someone.private")) {
+			t.Errorf("%s shows an address", filepath.Base(name))
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Keys are changed without a stop: what was stored in the clear or with the old key is
+// read, sealed anew, and then needs the old key no more.
+func TestContactKeysRotate(t *testing.T) {
+	t.Parallel()
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "anxin.db")
+	for i, secrets := range [][]string{{}, {"one"}, {"two", "one"}} {
+		s := openSealed(t, dsn, secrets...)
+		withContact(t, s, []string{"A0", "A1", "A2"}[i])
+		if i == 2 {
+			for after, rounds := "", 0; rounds == 0 || after != ""; rounds++ {
+				var err error
+				if after, err = s.Reseal(t.Context(), after, 1); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, orderNo := range []string{"A0", "A1", "A2"}[:i+1] {
+			if got, err := phoneOf(t, s, orderNo); err != nil || got != secretPhone {
+				t.Errorf("round %d, %s: %q, %v", i, orderNo, got, err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for secret, readable := range map[string]bool{"two": true, "one": false} {
+		s := openSealed(t, dsn, secret)
+		for _, orderNo := range []string{"A0", "A1", "A2"} {
+			if _, err := phoneOf(t, s, orderNo); (err == nil) != readable || (!readable && !errors.Is(err, store.ErrSealed)) {
+				t.Errorf("with %q alone, %s: %v", secret, orderNo, err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"anxin/hub/client"
+	"anxin/server/httpapi"
+)
+
+// impatient is a configuration in which payers are told after seconds, not minutes.
+const impatient = "stages: {delayed: 1s, prolonged: 3s}\n"
+
+func withConfig(t *testing.T, dir, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, "anxin.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "ANXIN_CONFIG=" + path
+}
+
+// inbox collects the live states of an inbox until done says so.
+func (p *process) inbox(topic, token string, done func(httpapi.InboxView) bool) []httpapi.InboxView {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	var states []httpapi.InboxView
+	c, err := client.New(client.Config{
+		URL:   "ws" + strings.TrimPrefix(p.base, "http") + "/v1/live",
+		Token: func(context.Context, string) (string, error) { return token, nil },
+		Handle: func(f client.Frame) {
+			var v httpapi.InboxView
+			if err := json.Unmarshal(f.Data, &v); err != nil || f.Type == client.Error {
+				p.t.Errorf("frame %+v", f)
+				cancel()
+				return
+			}
+			states = append(states, v)
+			if done(v) {
+				cancel()
+			}
+		},
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	c.Subscribe(topic)
+	_ = c.Run(ctx)
+	if len(states) == 0 || !done(states[len(states)-1]) {
+		p.t.Fatalf("the inbox shows %+v\n%s", states, p.logs())
+	}
+	return states
+}
+
+// TestTheInboxTellsEachStageLive is the wait of a payer whose callback is lost, in the
+// message centre: each stage comes live, in order, once, and the result ends it.
+func TestTheInboxTellsEachStageLive(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := startServer(t, dir, withConfig(t, dir, impatient))
+	token := p.register("A1")["inbox_token"].(string)
+	p.pay("A1", object{"callback": object{"lost": true}, "query": object{"processing": 2}})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.base+"/v1/inbox", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var empty httpapi.InboxView
+	err = json.NewDecoder(resp.Body).Decode(&empty)
+	_ = resp.Body.Close()
+	if err != nil || empty.Seq != 1 || len(empty.Items) != 0 {
+		t.Fatalf("an inbox without messages: %+v, %v", empty, err)
+	}
+	p.call(http.MethodPost, "/v1/orders/A1/claim", nil)
+	states := p.inbox(empty.Topic, token, func(v httpapi.InboxView) bool { return len(v.Items) == 3 })
+	last := states[len(states)-1]
+	for i, want := range []string{"succeeded", "prolonged", "delayed"} {
+		if got := string(last.Items[i].Notice); got != want {
+			t.Errorf("item %d is %s, want %s", i, got, want)
+		}
+	}
+	if last.Unread != 3 || last.Seq != 4 || !strings.Contains(last.Items[0].Body, "Sorry for the wait") {
+		t.Errorf("the last state is %+v", last)
+	}
+	if page := p.text(strings.TrimPrefix(last.Items[0].PageURL, p.base)); !strings.Contains(page, "Payment confirmed") {
+		t.Error("the link of a message does not lead to the order's page")
+	}
+}
