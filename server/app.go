@@ -89,7 +89,7 @@ func (a *app) buildHub(live *stream, tokens *auth.Tokens) error {
 	if err != nil {
 		return err
 	}
-	a.hub, err = hub.New(hub.Config{Origins: a.cfg.Origins, Acts: payerActs},
+	a.hub, err = hub.New(hub.Config{Origins: a.cfg.Origins, Acts: payerActs, Limits: a.cfg.Live},
 		hub.Deps{Source: live, Authorizer: auth.NewTopics(tokens), Bus: bus, Log: a.log})
 	return err
 }

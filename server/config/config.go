@@ -8,6 +8,7 @@ import (
 
 	"anxin/engine/order"
 	"anxin/frontend/page"
+	"anxin/hub"
 )
 
 // Config is everything that the server is told. It is complete and consistent: whoever
@@ -39,6 +40,7 @@ type Config struct {
 
 	Origins        []string // browsers' pages that may call besides our own
 	TrustedProxies []netip.Prefix
+	Live           hub.Limits    // of what live clients may take; zero = the hub's default
 	Drain          time.Duration // over which live clients are sent away at a stop
 	Log            Log
 }

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"anxin/engine/order"
+	"anxin/hub"
 )
 
 // maxFile bounds the configuration file; a real one has a few kilobytes.
@@ -48,6 +49,14 @@ type file struct {
 		Inbox duration `yaml:"inbox"`
 	} `yaml:"token_lifetimes"`
 	DrainWindow duration `yaml:"drain_window"`
+	Live        struct {
+		Connections int `yaml:"max_connections"`
+		PerAddress  int `yaml:"max_per_address"`
+		PerToken    int `yaml:"max_per_token"`
+		LongPolls   int `yaml:"max_long_polls"`
+		Topics      int `yaml:"max_topics"`
+		FrameRate   int `yaml:"frame_rate"`
+	} `yaml:"live"`
 }
 
 // duration reads "90s", "5m", "720h".
@@ -151,6 +160,10 @@ func (f file) apply(l *loader) Config {
 			Inbox: time.Duration(cmp.Or(f.TokenLifetimes.Inbox, duration(defaultInboxLife))),
 		},
 		Drain: time.Duration(cmp.Or(f.DrainWindow, duration(defaultDrain))),
+		Live: hub.Limits{
+			MaxConnections: f.Live.Connections, MaxPerIP: f.Live.PerAddress, MaxPerToken: f.Live.PerToken,
+			MaxWaits: f.Live.LongPolls, MaxTopics: f.Live.Topics, FrameRate: f.Live.FrameRate,
+		},
 	}
 	f.applyBrands(&c, p)
 	f.applyBackends(&c, p)
@@ -212,6 +225,10 @@ func (c Config) checkFigures(p *problems) {
 	}
 	if c.DuplicateWindow > maxWindow {
 		p.add("duplicate_window", "must be at most %v", maxWindow)
+	}
+	l := c.Live
+	if min(l.MaxConnections, l.MaxPerIP, l.MaxPerToken, l.MaxWaits, l.MaxTopics, l.FrameRate) < 0 {
+		p.add("live", "no limit may be negative")
 	}
 	if c.Drain > maxDrain {
 		p.add("drain_window", "must be at most %v", maxDrain)
