@@ -115,9 +115,9 @@ func TestEveryClientEndsWithTheTruthWhateverIsLost(t *testing.T) {
 		a.truth.set(topic, 1)
 	}
 	var followers []*follower
-	for name, make := range transports {
+	for name, begin := range transports {
 		for _, n := range []*node{a, b} {
-			followers = append(followers, follow(t, n, name, make(), want))
+			followers = append(followers, follow(t, n, name, begin(), want))
 		}
 	}
 	for round := range 6 {
