@@ -28,7 +28,7 @@ const (
 
 // BenchmarkRestart stops a server under 5,000 connections, starts it again over the same
 // data, and prints how many were back with their state in each tenth of a second from
-// when it was ready. It fails unless every client ends with the truth.
+// when it was ready. It fails unless every client ends with what was acknowledged.
 func BenchmarkRestart(b *testing.B) {
 	dir, address := b.TempDir(), freeAddress(b)
 	p := startServerAt(b, dir, address, quiet...)
