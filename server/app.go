@@ -138,7 +138,7 @@ func (a *app) buildEngine(live *stream) error {
 		return err
 	}
 	a.engine, err = engine.New(engine.Config{
-		Stages: a.cfg.Stages, CheckGap: a.cfg.CheckGap, LateSuccess: engine.LatePolicies(a.cfg.LateSuccess),
+		Stages: a.cfg.Stages, CheckGap: a.cfg.CheckGap, WeighAtOnce: cmp.Or(a.cfg.WeighAtOnce, -1), LateSuccess: engine.LatePolicies(a.cfg.LateSuccess),
 		Channels: settings(a.cfg.Channels), DuplicateWindow: a.cfg.DuplicateWindow,
 	}, engine.Deps{
 		Store: a.store, Channels: channels, Sender: a.sender, Backends: backends, Listener: live, Log: a.log,

@@ -23,13 +23,14 @@ const (
 	BeforeSend        Place = "before_send" // of a webhook
 	AfterSend         Place = "after_send"  // the backend has it, the outcome is not written
 	BeforeAnswer      Place = "before_answer"
+	BeforeWeighing    Place = "before_weighing" // callbacks acknowledged, nothing of them weighed
 )
 
 // Places returns all of them.
 func Places() []Place {
 	return []Place{
 		BeforeCommit, AfterCommit, BeforeTransaction, AfterTransaction,
-		BeforeQuery, AfterQuery, BeforeSend, AfterSend, BeforeAnswer,
+		BeforeQuery, AfterQuery, BeforeSend, AfterSend, BeforeAnswer, BeforeWeighing,
 	}
 }
 

@@ -35,7 +35,7 @@ RETURNING order_no, kind, target, due_at, tries`
 
 	sqlCallbackExists = `SELECT 1 FROM callbacks WHERE channel = $1 AND dedupe_key = $2`
 	sqlInsertCallback = `INSERT INTO callbacks (channel, dedupe_key, order_no, state, notification, raw, received_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)`
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (channel, dedupe_key) DO NOTHING`
 	sqlSettleCallback = `UPDATE callbacks SET state = $3 WHERE channel = $1 AND dedupe_key = $2`
 
 	sqlInsertRejected = `INSERT INTO rejected_callbacks (channel, order_no, reason, received_at, expires_at, size, raw)

@@ -42,6 +42,7 @@ type file struct {
 		Channels map[string]string `yaml:"channels"`
 	} `yaml:"late_success"`
 	CheckGap       duration `yaml:"check_gap"`
+	WeighAtOnce    *int     `yaml:"weigh_at_once"`
 	Duplicates     duration `yaml:"duplicate_window"`
 	AllowedOrigins []string `yaml:"allowed_origins"`
 	TokenLifetimes struct {
@@ -153,6 +154,7 @@ func (f file) apply(l *loader) Config {
 			Prolonged: time.Duration(cmp.Or(f.Stages.Prolonged, duration(order.DefaultStageLimits.Prolonged))),
 		},
 		CheckGap:        time.Duration(cmp.Or(f.CheckGap, duration(defaultCheckGap))),
+		WeighAtOnce:     defaultWeighAtOnce,
 		DuplicateWindow: time.Duration(cmp.Or(f.Duplicates, duration(defaultDuplicateWindow))),
 		Origins:         f.AllowedOrigins,
 		Tokens: Lifetimes{
@@ -166,6 +168,9 @@ func (f file) apply(l *loader) Config {
 		},
 	}
 	f.applyBrands(&c, p)
+	if f.WeighAtOnce != nil {
+		c.WeighAtOnce = *f.WeighAtOnce
+	}
 	f.applyBackends(&c, p)
 	f.applyLateSuccess(&c, p)
 	f.applyChannels(&c, l)
@@ -212,6 +217,9 @@ func (f file) applyLateSuccess(c *Config, p *problems) {
 }
 
 func (c Config) checkFigures(p *problems) {
+	if c.WeighAtOnce < 0 || c.WeighAtOnce > maxWeighAtOnce {
+		p.add("weigh_at_once", "must be 0 to %d", maxWeighAtOnce)
+	}
 	if c.Stages.Prolonged <= c.Stages.Delayed || c.Stages.Prolonged > maxStage {
 		p.add("stages.prolonged", "must be longer than stages.delayed and at most %v", maxStage)
 	}
