@@ -84,3 +84,14 @@ func (e *Engine) commitEach(ctx context.Context, list []Commit) []error {
 	}
 	return outcomes
 }
+
+// runEach runs tasks that need nothing but their orders.
+func (e *Engine) runEach(ctx context.Context, list []Task, f func(t Task, o order.Order, now order.Time) (decision, error)) {
+	choices := make([]choice, len(list))
+	for i, t := range list {
+		choices[i] = choice{t.OrderNo, func(o order.Order, now order.Time) (decision, error) { return f(t, o, now) }}
+	}
+	for i, err := range e.decideEach(ctx, choices) {
+		e.logTask(ctx, list[i], err)
+	}
+}

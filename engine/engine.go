@@ -125,10 +125,11 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	cfg.SendWorkers = orDefault(cfg.SendWorkers, 16)
 	e := &Engine{cfg: cfg, deps: deps, gates: newGates(cfg, deps), rejects: newRejections(deps.Channels), backlog: newBacklog(cfg.WeighAtOnce)}
 	e.runner = newRunner(deps.Store,
-		map[TaskKind]handler{TaskQuery: e.runQuery, TaskDeliver: e.runDeliver, TaskProcess: e.runProcess, TaskStage: e.runStage, TaskSettle: e.runSettle},
-		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: storeWorkers, TaskStage: storeWorkers, TaskSettle: 1},
+		map[TaskKind]handler{TaskQuery: e.runQuery, TaskDeliver: e.runDeliver, TaskProcess: e.runProcess, TaskSettle: e.runSettle},
+		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: storeWorkers, TaskStage: batchWorkers, TaskSettle: 1},
 		deps.Log)
-	e.runner.gate, e.runner.putOff = e.gates, e.runDefer
+	e.runner.gate, e.runner.putOff = e.gates, e.runDefers
+	e.runner.batches = map[TaskKind]batchHandler{TaskStage: e.runStages}
 	return e, nil
 }
 

@@ -99,6 +99,11 @@ func (deaf) Committed(order.Order, []order.Event) {}
 
 func benchOrder(i int) string { return fmt.Sprintf("B%07d", i) }
 
+// scattered numbers are in no order, as those that are drawn at random.
+func scattered(prefix string, i int) string {
+	return fmt.Sprintf("%08x%s%07d", uint32(i)*2654435761, prefix, i)
+}
+
 func registerMany(b *testing.B, e *engine.Engine, n int) {
 	b.Helper()
 	atOnce(n, func(i int) {

@@ -128,7 +128,7 @@ func (e *encoded) writeOrder(ctx context.Context, w *writes) error {
 	}
 	if e.Expect != 0 {
 		statement, args = w.updateOrder, []any{
-			o.OrderNo, o.Seq, status, diagnosis, stage, int64(o.UpdatedAt), e.state, e.contact, e.Expect,
+			o.Seq, status, diagnosis, stage, int64(o.UpdatedAt), e.state, e.contact, o.OrderNo, e.Expect,
 		}
 	}
 	changed, err := w.run(ctx, "write order", statement, args...)
@@ -183,7 +183,7 @@ func (e *encoded) writeCallbacks(ctx context.Context, w *writes) error {
 // move gives stored callbacks a state; one that is gone meanwhile is no error.
 func move(ctx context.Context, w *writes, keys []engine.CallbackKey, state engine.CallbackState) error {
 	for _, k := range keys {
-		if _, err := w.run(ctx, "move callback", w.settleCallback, k.Channel, k.DedupeKey, string(state)); err != nil {
+		if _, err := w.run(ctx, "move callback", w.settleCallback, string(state), k.Channel, k.DedupeKey); err != nil {
 			return err
 		}
 	}

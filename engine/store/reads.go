@@ -86,7 +86,7 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 		sqlWebhooks: &r.webhooks, sqlPlace: &r.place, sqlTries: &r.tries,
 		sqlEndpoint: &r.endpoint, sqlEndpoints: &r.endpoints, sqlParked: &r.parked,
 	} {
-		statement, err := pool.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with pool
+		statement, err := pool.PrepareContext(ctx, positional(text)) //nolint:sqlclosecheck // closed with pool
 		if err != nil {
 			return nil, fmt.Errorf("prepare %q: %w", text, err)
 		}
@@ -95,7 +95,7 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 	for columns, into := range map[string]map[int]*sql.Stmt{`order_no, seq`: r.seqs, `state, contact`: r.byNo} {
 		for _, size := range []int{one, few, many} {
 			//nolint:gosec,sqlclosecheck // only placeholders are added; closed with pool
-			statement, err := pool.PrepareContext(ctx, `SELECT `+columns+` FROM orders WHERE order_no IN (`+placeholders(size)+`)`)
+			statement, err := pool.PrepareContext(ctx, positional(`SELECT `+columns+` FROM orders WHERE order_no IN (`+placeholders(size)+`)`))
 			if err != nil {
 				return nil, fmt.Errorf("prepare list of %d: %w", size, err)
 			}

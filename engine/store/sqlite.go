@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"; pure Go, so that the binary needs no C compiler
@@ -56,6 +58,20 @@ func sqliteDSN(path, pragmas string) string {
 	}
 	dsn := url.URL{Scheme: "file", Path: slashed, RawQuery: url.Values{"_pragma": strings.Fields(pragmas)}.Encode()}
 	return dsn.String()
+}
+
+// numbered matches the parameters of a statement.
+var numbered = regexp.MustCompile(`\$([0-9]+)`)
+
+// positional writes the parameters of a statement that stand in their order, each once,
+// as "?". What has a name the driver looks up by it, with each call and each parameter.
+func positional(text string) string {
+	for i, match := range numbered.FindAllStringSubmatch(text, -1) {
+		if match[1] != strconv.Itoa(i+1) {
+			return text
+		}
+	}
+	return numbered.ReplaceAllString(text, "?")
 }
 
 // prepareFile creates the database file and its folder, readable by the owner only
