@@ -24,12 +24,12 @@ const (
 	// Beyond it callbacks wait to be weighed before they are acknowledged.
 	maxBacklog = 32 << 10
 	// yieldFor is how long weighing gives way to acknowledging: a burst is acknowledged
-	// before its channel gives up and sends all of it again, and a page still learns its
-	// result within a second or two.
-	yieldFor = time.Second
+	// before its channel gives up, which takes five seconds or more, and sends all of it
+	// again. Weighing each at once would make its pages wait as long, for the store.
+	yieldFor = 2 * time.Second
 	// weighGroup is how many orders are weighed in one commit, and weighers how many such
 	// commits there are at a time: one is decided while the other is written.
-	weighGroup = 64
+	weighGroup = 128
 	weighers   = 2
 	// orphanAge is the age from which on a pending callback is believed to be forgotten by
 	// the node that stored it, and orphanEvery how often such are looked for.

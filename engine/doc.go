@@ -19,7 +19,7 @@
 // that wait already. The pending row is the queue, what the node remembers of it a hint: a
 // start, and every few seconds whichever node is up, weighs the pending callbacks that
 // nobody remembers. Weighing one twice changes nothing, so that it never hurts to look.
-// Acknowledging comes first for a second at most, the backlog is bounded, and beyond the
+// Acknowledging comes first for two seconds at most, the backlog is bounded, and beyond the
 // bound a callback waits to be weighed like any other.
 //
 // What does not verify is answered as the channel wants it and forgotten by the hot path.
