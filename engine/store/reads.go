@@ -94,7 +94,7 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 	}
 	for columns, into := range map[string]map[int]*sql.Stmt{`order_no, seq`: r.seqs, `state, contact`: r.byNo} {
 		for _, size := range []int{one, few, many} {
-			//nolint:gosec,sqlclosecheck // only placeholders are added; closed with pool
+			//nolint:sqlclosecheck // closed with pool
 			statement, err := pool.PrepareContext(ctx, positional(`SELECT `+columns+` FROM orders WHERE order_no IN (`+placeholders(size)+`)`))
 			if err != nil {
 				return nil, fmt.Errorf("prepare list of %d: %w", size, err)
