@@ -1,4 +1,4 @@
-.PHONY: run test test-fast lint page bench chaos mutants build
+.PHONY: run test test-fast lint page bench bench-live chaos mutants build
 
 run: ## start the server with embedded defaults
 	go run ./server
@@ -17,6 +17,9 @@ page: ## rebuild the payer page's files that are committed in frontend/dist
 
 bench: ## the figures of this machine, each beside its floor
 	@.ci/bench
+
+bench-live: ## live delivery: memory, CPU and latency under 10,000 connections, beside their floor
+	@.ci/bench-live
 
 chaos: ## 10,000 orders in a hostile world, the server killed 20 times; CHAOS="-chaos.seed=7" reruns a seed
 	go test ./server/chaos -run '^TestChaos$$' -count=1 -v -timeout 30m -chaos.orders=10000 -chaos.kills=20 -chaos.rate=60 $(CHAOS)

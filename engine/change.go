@@ -36,11 +36,7 @@ func (e *Engine) decide(ctx context.Context, orderNo string, f func(o order.Orde
 		if err != nil {
 			return before, err
 		}
-		if d.Changed() {
-			e.owePurchase(&d, before, twin)
-			d.with.Order, d.with.Expect, d.with.Events = &d.Order, before.Seq, d.Events
-			e.owed(&d.with, before, d.Change)
-		}
+		e.conclude(&d, before, twin)
 		err = e.commit(ctx, d.with)
 		if paid, ok := errors.AsType[*PaidTwiceError](err); ok {
 			twin = paid.OrderNo
@@ -56,6 +52,16 @@ func (e *Engine) decide(ctx context.Context, orderNo string, f func(o order.Orde
 		}
 	}
 	return order.Order{}, ErrBusy
+}
+
+// conclude adds to what a decision writes the change and all that it causes.
+func (e *Engine) conclude(d *decision, before order.Order, twin string) {
+	if !d.Changed() {
+		return
+	}
+	e.owePurchase(d, before, twin)
+	d.with.Order, d.with.Expect, d.with.Events = &d.Order, before.Seq, d.Events
+	e.owed(&d.with, before, d.Change)
 }
 
 // commit leases the tasks that are near, writes, and tells whoever listens.

@@ -175,6 +175,9 @@ func runChaos(t *testing.T, h *house, seed uint64) {
 		}
 		return nil
 	})
+	if c.chance(50) {
+		h.cfg.WeighAtOnce = -1
+	}
 	h.through(func(s engine.Store) engine.Store {
 		return &failingCommits{s, func(engine.Commit) bool { return c.chance(4) }}
 	})

@@ -12,6 +12,16 @@
 // quarantine together with a task that looks again, so neither order of arrival nor a
 // crash in between can lose it; after a week without its order it joins the refused ones.
 //
+// A burst goes another way, since each order costs the store some twelve rows, and the
+// channel waits for one. While more callbacks are being received than the writer needs to
+// be busy, a callback is committed by itself, pending, and acknowledged; the backlog then
+// weighs many orders in one commit, in the order of receipt for each order, behind those
+// that wait already. The pending row is the queue, what the node remembers of it a hint: a
+// start, and every few seconds whichever node is up, weighs the pending callbacks that
+// nobody remembers. Weighing one twice changes nothing, so that it never hurts to look.
+// Acknowledging comes first for two seconds at most, the backlog is bounded, and beyond the
+// bound a callback waits to be weighed like any other.
+//
 // What does not verify is answered as the channel wants it and forgotten by the hot path.
 // A sample of it, bounded in rate, number, bytes and age, is written with its reason by a
 // goroutine of its own, so that an operator can see what came and, once a key or a clock

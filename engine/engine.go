@@ -28,6 +28,9 @@ type Config struct {
 	SendWorkers  int           // concurrent deliveries per backend
 	LateSuccess  LatePolicies
 	Channels     map[string]ChannelSettings
+	// WeighAtOnce is how many callbacks are weighed at a time before they are acknowledged;
+	// further ones are stored, acknowledged and weighed behind. Negative: all of them.
+	WeighAtOnce int
 	// DuplicateWindow is how far apart two paid orders for the same purchase are registered
 	// at most to be called a duplicate payment.
 	DuplicateWindow time.Duration
@@ -85,18 +88,23 @@ type Engine struct {
 	rejects   *rejections
 	sightings *batch.Writer[Sighting]
 	messages  *messages // nil = none are sent
+	backlog   *backlog
 }
 
 type counters struct {
 	callbacks, duplicates, rejected, quarantined, queries, queryFailures, deliveries, deliveryFailures, deferrals atomic.Int64
-	rejectedKept, rejectedDropped, inQuarantine                                                                   atomic.Int64
+	rejectedKept, rejectedDropped, inQuarantine, storedFirst                                                      atomic.Int64
 }
 
-// Counts are totals since the start, but for InQuarantine: the callbacks that wait for
-// their orders, counted once a minute.
+// Counts are totals since the start, but for InQuarantine, the callbacks that wait for
+// their orders, counted once a minute, and for Unweighed and UnweighedFor, which tell how
+// many wait at this node to be weighed, and how long the oldest of them has.
 type Counts struct {
 	Callbacks, Duplicates, Rejected, Quarantined, Queries, QueryFailures, Deliveries, DeliveryFailures, Deferrals int64
 	RejectedKept, RejectedDropped, InQuarantine                                                                   int64
+	StoredFirst                                                                                                   int64 // notifications that were acknowledged before they were weighed
+	Unweighed                                                                                                     int64 // of them, how many still are not
+	UnweighedFor                                                                                                  time.Duration
 }
 
 // New checks what it is given and starts nothing.
@@ -115,20 +123,24 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	}
 	cfg.CheckGap = orDefault(cfg.CheckGap, 5*time.Second)
 	cfg.DuplicateWindow = orDefault(cfg.DuplicateWindow, defaultDuplicateWindow)
+	if cfg.WeighAtOnce == 0 {
+		cfg.WeighAtOnce = weighAtOnce
+	}
 	cfg.QueryWorkers = orDefault(cfg.QueryWorkers, 16)
 	cfg.SendWorkers = orDefault(cfg.SendWorkers, 16)
 	told, err := newMessages(deps.Messages)
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, deps: deps, gates: newGates(cfg, deps), rejects: newRejections(deps.Channels), messages: told}
+	e := &Engine{cfg: cfg, deps: deps, gates: newGates(cfg, deps), rejects: newRejections(deps.Channels), messages: told, backlog: newBacklog(cfg.WeighAtOnce)}
 	e.gates.watch(told)
 	e.runner = newRunner(deps.Store,
-		map[TaskKind]handler{TaskQuery: e.runQuery, TaskDeliver: e.runDeliver, TaskProcess: e.runProcess, TaskStage: e.runStage, TaskSettle: e.runSettle, TaskNotify: e.runNotify},
-		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: storeWorkers, TaskStage: storeWorkers, TaskSettle: 1, TaskNotify: notifyWorkers},
+		map[TaskKind]handler{TaskQuery: e.runQuery, TaskDeliver: e.runDeliver, TaskProcess: e.runProcess, TaskSettle: e.runSettle, TaskNotify: e.runNotify},
+		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: storeWorkers, TaskStage: batchWorkers, TaskSettle: 1, TaskNotify: notifyWorkers},
 		deps.Log)
 	e.sightings = batch.New("sightings", maxSightings, deps.Store.WriteSightings, deps.Log)
-	e.runner.gate, e.runner.putOff = e.gates, e.runDefer
+	e.runner.gate, e.runner.putOff = e.gates, e.runDefers
+	e.runner.batches = map[TaskKind]batchHandler{TaskStage: e.runStages}
 	return e, nil
 }
 
@@ -146,7 +158,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.sweepLedger, e.keepRejections, e.sweepIntake, e.keepOutbox, e.sightings.Run, e.sweepSightings} {
+	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.sweepLedger, e.keepRejections, e.sweepIntake, e.keepOutbox, e.sightings.Run, e.sweepSightings, e.weighBacklog} {
 		work.Go(func() { part(ctx) })
 	}
 	work.Wait()
@@ -155,7 +167,9 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // Counts returns the totals since the start.
 func (e *Engine) Counts() Counts {
+	unweighed, since := e.backlog.state(time.Now())
 	return Counts{
+		StoredFirst: e.counts.storedFirst.Load(), Unweighed: int64(unweighed), UnweighedFor: since,
 		RejectedKept: e.counts.rejectedKept.Load(), RejectedDropped: e.counts.rejectedDropped.Load(), InQuarantine: e.counts.inQuarantine.Load(),
 		Callbacks: e.counts.callbacks.Load(), Duplicates: e.counts.duplicates.Load(), Rejected: e.counts.rejected.Load(),
 		Quarantined: e.counts.quarantined.Load(), Queries: e.counts.queries.Load(), QueryFailures: e.counts.queryFailures.Load(),

@@ -29,3 +29,12 @@ func (r *Runner) Run(ctx context.Context) { r.r.run(ctx) }
 func (r *Runner) Begin() uint64                         { return r.r.begin() }
 func (r *Runner) Lease(t *Task, now order.Time)         { r.r.lease(t, now) }
 func (r *Runner) Committed(w []TaskWrite, begun uint64) { r.r.committed(w, begun) }
+
+// FillBacklog has as many callbacks of an order wait as may wait at all.
+func (e *Engine) FillBacklog(orderNo string) {
+	for range maxBacklog {
+		e.backlog.held[orderNo]++
+		e.backlog.size++
+		e.backlog.add(Callback{OrderNo: orderNo})
+	}
+}

@@ -94,11 +94,11 @@ func (g gates) written(writes []TaskWrite) {
 	}
 }
 
-// runDefer tells a task's new due time, which it carries, to whoever was promised the
-// old one. Nothing was tried, so no attempt is counted.
-func (e *Engine) runDefer(ctx context.Context, t Task) {
-	e.counts.deferrals.Add(1)
-	_, err := e.decide(ctx, t.OrderNo, func(o order.Order, now order.Time) (decision, error) {
+// runDefers tells tasks' new due times, which they carry, to whoever was promised the old
+// ones. Nothing was tried, so no attempt is counted.
+func (e *Engine) runDefers(ctx context.Context, list []Task) {
+	e.counts.deferrals.Add(int64(len(list)))
+	e.runEach(ctx, list, func(t Task, o order.Order, now order.Time) (decision, error) {
 		d := decision{Change: order.Change{Order: o}, with: Commit{
 			Fence: &Fence{t.TaskKey, t.Token},
 			Tasks: []TaskWrite{{Task: Task{TaskKey: t.TaskKey, DueAt: t.DueAt, Tries: t.Tries}}},
@@ -111,7 +111,6 @@ func (e *Engine) runDefer(ctx context.Context, t Task) {
 		}
 		return d, nil
 	})
-	e.logTask(ctx, t, err)
 }
 
 // heard tells a channel's breaker what a query came to. Only a channel that cannot be

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -9,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -30,40 +30,39 @@ const requesters = 64
 const benchSecret = "the secret of the benchmarks"
 
 // BenchmarkIntake takes in b.N signed callbacks for b.N orders, as the API does, without
-// HTTP. Its floors run after it, on the same disk: as many commits of one small row,
-// grouped in the same way, and as many of the rows that an intake writes. The metric
-// of-floor compares with the first, of-rows-floor with the second.
+// HTTP. acknowledged/s is what the channel sees, processed/s counts until the last result
+// is durable. The floor runs after it, on the same disk: as many commits of one row that
+// is as long as a stored callback, grouped in the same way; of-floor is the share of it
+// that is acknowledged, and processed-of-floor the share that is processed.
 func BenchmarkIntake(b *testing.B) {
-	e := openBench(b)
+	done := newCountdown(2 * b.N) // the registration and the result of each
+	e := benchEngine(b, benchStore(b, filepath.Join(b.TempDir(), "bench.db")), engine.Config{}, done)
 	registerMany(b, e, b.N)
 	requests := sealMany(b, b.N)
+	stop := runBench(b, e)
 	b.ResetTimer()
+	began := time.Now()
 	atOnce(b.N, func(i int) {
 		answer, err := e.Receive(b.Context(), pay, requests[i])
 		if err != nil || answer.Status != http.StatusOK {
 			b.Errorf("answer %d, %v", answer.Status, err)
 		}
 	})
+	acknowledged := float64(b.N) / time.Since(began).Seconds()
+	<-done.zero
+	processed := float64(b.N) / time.Since(began).Seconds()
 	b.StopTimer()
-	rate := float64(b.N) / b.Elapsed().Seconds()
+	stop()
 	if got := e.Counts(); got.Callbacks != int64(b.N) || got.Duplicates+got.Rejected+got.Quarantined != 0 {
 		b.Errorf("not all were taken in: %+v", got)
 	}
-	one, many := floor(b, b.N, 1), floor(b, b.N, rowsOfIntake)
-	b.ReportMetric(rate, "callbacks/s")
-	b.ReportMetric(one, "floor/s")
-	b.ReportMetric(rate/one, "of-floor")
-	b.ReportMetric(rate/many, "of-rows-floor")
+	single := floor(b, b.N)
+	b.ReportMetric(acknowledged, "acknowledged/s")
+	b.ReportMetric(processed, "processed/s")
+	b.ReportMetric(single, "floor/s")
+	b.ReportMetric(acknowledged/single, "of-floor")
+	b.ReportMetric(processed/single, "processed-of-floor")
 	b.ReportMetric(0, "ns/op")
-}
-
-// rowsOfIntake are the order, two events, the raw callback and the query task, which a
-// success without a webhook writes.
-const rowsOfIntake = 5
-
-func openBench(b *testing.B) *engine.Engine {
-	b.Helper()
-	return benchEngine(b, benchStore(b, filepath.Join(b.TempDir(), "bench.db")), engine.Config{}, deaf{})
 }
 
 func benchStore(b *testing.B, path string) *store.Store {
@@ -99,6 +98,11 @@ type deaf struct{}
 func (deaf) Committed(order.Order, []order.Event) {}
 
 func benchOrder(i int) string { return fmt.Sprintf("B%07d", i) }
+
+// scattered numbers are in no order, as those that are drawn at random.
+func scattered(prefix string, i int) string {
+	return fmt.Sprintf("%08x%s%07d", uint32(i)*2654435761, prefix, i)
+}
 
 func registerMany(b *testing.B, e *engine.Engine, n int) {
 	b.Helper()
@@ -140,9 +144,13 @@ func atOnce(n int, do func(i int)) {
 	callers.Wait()
 }
 
-// floor returns how many durable commits of some small rows a second the driver makes
-// for as many requesters, with as many to a transaction as are waiting.
-func floor(b *testing.B, n, rows int) float64 {
+// storedBytes is about what the raw request and the notification of one of the
+// benchmark's callbacks have together.
+const storedBytes = 900
+
+// floor returns how many durable commits of one row a second the driver makes for as many
+// requesters, with as many to a transaction as are waiting, and its log copied as the driver does by default.
+func floor(b *testing.B, n int) float64 {
 	b.Helper()
 	dsn := "file:" + filepath.Join(b.TempDir(), "floor.db") + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 	db, err := sql.Open("sqlite", dsn)
@@ -151,9 +159,14 @@ func floor(b *testing.B, n, rows int) float64 {
 	}
 	defer db.Close() //nolint:errcheck // its folder goes next
 	db.SetMaxOpenConns(1)
-	if _, err := db.Exec(`CREATE TABLE rows (id INTEGER PRIMARY KEY, body TEXT NOT NULL)`); err != nil {
+	if _, err := db.Exec(`CREATE TABLE rows (id INTEGER PRIMARY KEY, body BLOB NOT NULL)`); err != nil {
 		b.Fatal(err)
 	}
+	insert, err := db.Prepare(`INSERT INTO rows (body) VALUES ($1)`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer insert.Close() //nolint:errcheck // goes with the database
 	queue := make(chan chan error, requesters)
 	defer close(queue)
 	go func() {
@@ -162,7 +175,7 @@ func floor(b *testing.B, n, rows int) float64 {
 			for len(queue) > 0 {
 				group = append(group, <-queue)
 			}
-			err := insertRows(db, len(group)*rows)
+			err := insertRows(db, insert, len(group))
 			for _, done := range group {
 				done <- err
 			}
@@ -179,15 +192,16 @@ func floor(b *testing.B, n, rows int) float64 {
 	return float64(n) / time.Since(began).Seconds()
 }
 
-func insertRows(db *sql.DB, n int) error {
+func insertRows(db *sql.DB, insert *sql.Stmt, n int) error {
 	tx, err := db.Begin()
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it has nothing to do
-	body := strings.Repeat("x", 250)
+	body := bytes.Repeat([]byte("x"), storedBytes)
+	statement := tx.Stmt(insert) //nolint:sqlclosecheck // closed with tx
 	for range n {
-		if _, err := tx.Exec(`INSERT INTO rows (body) VALUES ($1)`, body); err != nil {
+		if _, err := statement.Exec(body); err != nil {
 			return fmt.Errorf("insert: %w", err)
 		}
 	}

@@ -12,9 +12,12 @@ const (
 	// holdFor is the longest a task waits for its turn in memory without its promise
 	// being moved: less than the second within which a promise counts as kept.
 	holdFor = 500 * time.Millisecond
-	// deferWorkers bounds how many tasks of a lane are put off at once: each is one
-	// commit, and commits are grouped.
-	deferWorkers = 32
+	// batchSize bounds the tasks that are run together: a reading and a commit of as many
+	// cost little more than half of what they cost one by one.
+	batchSize = 32
+	// batchWorkers bounds how many such runs of a lane there are at a time. Together they
+	// are one group of the store, and a callback waits for no more.
+	batchWorkers = 8
 )
 
 // gate decides whether a task that is due may start.
@@ -45,7 +48,7 @@ type laneState struct {
 
 func (r *runner) limitOf(key lane) int {
 	if key.putsOff {
-		return deferWorkers
+		return batchWorkers
 	}
 	return r.limits[key.kind]
 }
@@ -103,50 +106,69 @@ func (r *runner) enterLocked(ctx context.Context, key lane, t Task) {
 	r.wg.Go(func() { r.work(ctx, key, t) })
 }
 
-// work runs one task after the other of its lane until none waits.
+// work runs the tasks of its lane until none waits.
 func (r *runner) work(ctx context.Context, key lane, t Task) {
-	for ok := true; ok; t, ok = r.nextOf(ctx, key) {
+	for batch := []Task{t}; len(batch) > 0; batch = r.nextOf(ctx, key) {
 		if ctx.Err() != nil {
 			continue
 		}
-		if held, ok := r.renew(ctx, t); ok {
-			t = held
-			r.runOne(ctx, key, t)
+		held := make([]Task, 0, len(batch))
+		for i := range batch {
+			var ok bool
+			if batch[i], ok = r.renew(ctx, batch[i]); ok {
+				held = append(held, batch[i])
+			}
+		}
+		if len(held) > 0 {
+			r.runBatch(ctx, key, held)
 		}
 		if !key.putsOff {
-			r.gate.ended(t.TaskKey)
+			for _, t := range batch {
+				r.gate.ended(t.TaskKey)
+			}
 		}
 		r.mu.Lock()
-		r.keepLocked(t.TaskKey, func(l lease) bool { return l.token != t.Token })
+		for _, t := range batch {
+			r.keepLocked(t.TaskKey, func(l lease) bool { return l.token != t.Token })
+		}
 		r.mu.Unlock()
 	}
 }
 
-// nextOf returns the task of a lane that has been due longest and may start. What
-// happened while it waited counts: a target that has failed meanwhile is left alone.
-func (r *runner) nextOf(ctx context.Context, key lane) (Task, bool) {
+// nextOf returns the tasks of a lane that have been due longest and may start: one, or as
+// many as are run together. What happened while they waited counts: a target that has
+// failed meanwhile is left alone.
+func (r *runner) nextOf(ctx context.Context, key lane) []Task {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l := r.lanes[key]
-	for len(l.waiting) > 0 {
+	l, size := r.lanes[key], 1
+	if key.putsOff || r.batches[key.kind] != nil {
+		size = batchSize
+	}
+	var batch []Task
+	for len(l.waiting) > 0 && len(batch) < size {
 		t, _ := heap.Pop(&l.waiting).(Task)
 		if !r.liveLocked(t) {
 			continue
 		}
 		now := order.At(time.Now())
 		if key.putsOff || ctx.Err() != nil {
-			return t, true
+			batch = append(batch, t)
+			continue
 		}
 		if at := r.gate.admit(t.TaskKey, now, false); at > now {
 			r.delayLocked(ctx, t, at, now)
 			r.nudge()
 			continue
 		}
-		return t, true
+		batch = append(batch, t)
+	}
+	if len(batch) > 0 {
+		return batch
 	}
 	l.running--
 	if l.running == 0 {
 		delete(r.lanes, key)
 	}
-	return Task{}, false
+	return nil
 }

@@ -42,12 +42,18 @@ type Committer interface {
 	// *PaidTwiceError: the purchase is paid with an order that the commit does not know.
 	// *CappedError: a bound on messages is used up.
 	Commit(ctx context.Context, c Commit) error
+	// CommitEach does what as many calls of Commit at once would do, for less: it returns
+	// the outcome of each, in their order, and what one comes to is nothing to the others.
+	// Two changes of one order in it are a conflict like any other.
+	CommitEach(ctx context.Context, list []Commit) []error
 }
 
 // OrderReader reads orders and their timelines.
 type OrderReader interface {
 	// Order returns an order with its payer's contact, or ErrNotFound.
 	Order(ctx context.Context, orderNo string) (order.Order, error)
+	// OrdersByNo returns those of the orders that exist, by number.
+	OrdersByNo(ctx context.Context, orderNos []string) (map[string]order.Order, error)
 	// Orders lists orders, newest registration first, at most f.Limit of them, with
 	// the cursor of the next page ("" = the end). A cursor it did not give is
 	// ErrBadCursor.
@@ -67,6 +73,10 @@ type OrderReader interface {
 type IntakeReader interface {
 	// Callbacks returns the stored callbacks of an order in a state, oldest first.
 	Callbacks(ctx context.Context, orderNo string, state CallbackState, limit int) ([]Callback, error)
+	// PendingCallbacks returns at most limit pending callbacks that were received before
+	// a time, without the raw requests, in the order of receipt, behind the last one of
+	// the page before (zero = from the first).
+	PendingCallbacks(ctx context.Context, before order.Time, after CallbackPlace, limit int) ([]Callback, CallbackPlace, error)
 }
 
 // AuditReader reads what people did.
@@ -108,6 +118,7 @@ type Commit struct {
 	Tasks     []TaskWrite
 	Callbacks []Callback      // new ones, refused as a whole when one is a duplicate
 	Processed []CallbackKey   // stored ones that are settled now
+	Unknown   []CallbackKey   // stored ones that wait for their order from now on
 	Reopened  []CallbackKey   // stored ones that are pending again
 	Rejected  *Rejections     // refused ones to keep
 	Readmits  string          // id of a refused one that is stored as a callback now
@@ -191,7 +202,7 @@ type CallbackState string
 // The states of callbacks.
 const (
 	CallbackProcessed   CallbackState = "processed"
-	CallbackPending     CallbackState = "pending"     // stored, a process task is owed
+	CallbackPending     CallbackState = "pending"     // stored, and to be weighed
 	CallbackQuarantined CallbackState = "quarantined" // waits for its order to be registered
 )
 
@@ -199,6 +210,12 @@ const (
 type CallbackKey struct {
 	Channel   string
 	DedupeKey string
+}
+
+// CallbackPlace is where a callback stands in the order of receipt.
+type CallbackPlace struct {
+	At order.Time
+	ID int64
 }
 
 // Callback is one authenticated notification with the raw request it came in.

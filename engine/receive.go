@@ -30,6 +30,8 @@ func (e *Engine) Receive(ctx context.Context, name string, r channel.Request) (c
 		return channel.Answer{}, ErrUnknownChannel
 	}
 	e.counts.callbacks.Add(1)
+	e.backlog.begin()
+	defer e.backlog.end()
 	notes, err := e.verify(ctx, ch, r)
 	if err != nil {
 		e.reject(ctx, name, r, err)
@@ -45,26 +47,38 @@ func (e *Engine) Receive(ctx context.Context, name string, r channel.Request) (c
 	return ch.Acknowledge(nil), nil
 }
 
-// take stores one notification together with everything that it changes. Only a store
-// that cannot write is an error: evidence that moves nothing is stored all the same.
+// take stores one notification: together with everything that it changes, or, while many
+// come at once, by itself, to be weighed behind. Only a store that cannot write is an
+// error: evidence that moves nothing is stored all the same.
 func (e *Engine) take(ctx context.Context, name string, n channel.Notification, r channel.Request) error {
 	callback := Callback{
 		CallbackKey: CallbackKey{Channel: name, DedupeKey: n.DedupeKey},
 		OrderNo:     n.OrderNo, State: CallbackProcessed, Notification: n, Raw: r,
 	}
-	_, err := e.decide(ctx, n.OrderNo, func(o order.Order, now order.Time) (decision, error) {
-		return decision{Change: weigh(o, name, n, now), with: Commit{Callbacks: []Callback{callback}}}, nil
-	})
-	switch {
-	case errors.Is(err, ErrNotFound):
-		e.counts.quarantined.Add(1)
-		err = e.keep(ctx, callback, CallbackQuarantined, quarantineLooks[0])
-	case errors.Is(err, ErrBusy):
-		err = e.keep(ctx, callback, CallbackPending, 0)
+	var err error
+	if e.backlog.takes(n.OrderNo) {
+		err = e.storeFirst(ctx, callback)
+	} else {
+		err = e.weighFirst(ctx, callback)
 	}
 	if errors.Is(err, ErrDuplicate) {
 		e.counts.duplicates.Add(1)
 		return nil
+	}
+	return err
+}
+
+// weighFirst commits a callback with what it changes.
+func (e *Engine) weighFirst(ctx context.Context, c Callback) error {
+	_, err := e.decide(ctx, c.OrderNo, func(o order.Order, now order.Time) (decision, error) {
+		return decision{Change: weigh(o, c.Channel, c.Notification, now), with: Commit{Callbacks: []Callback{c}}}, nil
+	})
+	switch {
+	case errors.Is(err, ErrNotFound):
+		e.counts.quarantined.Add(1)
+		return e.keep(ctx, c, CallbackQuarantined, quarantineLooks[0])
+	case errors.Is(err, ErrBusy):
+		return e.keep(ctx, c, CallbackPending, 0)
 	}
 	return err
 }

@@ -263,6 +263,14 @@ func (f *failingCommits) Commit(ctx context.Context, c engine.Commit) error {
 	return f.Store.Commit(ctx, c)
 }
 
+func (f *failingCommits) CommitEach(ctx context.Context, list []engine.Commit) []error {
+	outcomes := make([]error, len(list))
+	for i, c := range list {
+		outcomes[i] = f.Commit(ctx, c)
+	}
+	return outcomes
+}
+
 // contested is a store in which others always win the race for an order while busy.
 type contested struct {
 	engine.Store
@@ -274,6 +282,14 @@ func (s *contested) Commit(ctx context.Context, c engine.Commit) error {
 		return engine.ErrConflict
 	}
 	return s.Store.Commit(ctx, c)
+}
+
+func (s *contested) CommitEach(ctx context.Context, list []engine.Commit) []error {
+	outcomes := make([]error, len(list))
+	for i, c := range list {
+		outcomes[i] = s.Commit(ctx, c)
+	}
+	return outcomes
 }
 
 func TestCallbackThatLosesEveryRaceIsStoredAndWeighedLater(t *testing.T) {

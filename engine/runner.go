@@ -36,6 +36,9 @@ const (
 // up again when the lease ends.
 type handler func(ctx context.Context, t Task)
 
+// batchHandler runs tasks of one kind together.
+type batchHandler func(ctx context.Context, list []Task)
+
 // taskStore is what the runner needs of the store.
 type taskStore interface {
 	TaskClaimer
@@ -47,9 +50,10 @@ type taskStore interface {
 type runner struct {
 	tasks    taskStore
 	handlers map[TaskKind]handler
-	limits   map[TaskKind]int // concurrent runs per target
+	batches  map[TaskKind]batchHandler // for kinds that wait for nothing but the store
+	limits   map[TaskKind]int          // concurrent runs per target
 	gate     gate
-	putOff   handler // commits the new due time of a task, which it carries
+	putOff   batchHandler // commits the new due times of tasks, which they carry
 	log      logrus.FieldLogger
 
 	wake chan struct{} // the head of the heap changed
@@ -224,19 +228,22 @@ func (r *runner) renew(ctx context.Context, t Task) (Task, bool) {
 	return renewed, true
 }
 
-// runOne keeps a panicking handler (a bug in one adapter) from ending every order's
-// recovery: it is logged and the task comes again when its lease ends.
-func (r *runner) runOne(ctx context.Context, key lane, t Task) {
+// runBatch keeps a panicking handler (a bug in one adapter) from ending every order's
+// recovery: it is logged and the tasks come again when their leases end.
+func (r *runner) runBatch(ctx context.Context, key lane, batch []Task) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.log.WithFields(logrus.Fields{"order_no": t.OrderNo, "kind": t.Kind, "stack": string(debug.Stack())}).Error("task panicked")
+			r.log.WithFields(logrus.Fields{"order_no": batch[0].OrderNo, "kind": key.kind, "stack": string(debug.Stack())}).Error("task panicked")
 		}
 	}()
-	if key.putsOff {
-		r.putOff(ctx, t)
-		return
+	switch together := r.batches[key.kind]; {
+	case key.putsOff:
+		r.putOff(ctx, batch)
+	case together != nil:
+		together(ctx, batch)
+	default:
+		r.handlers[key.kind](ctx, batch[0])
 	}
-	r.handlers[t.Kind](ctx, t)
 }
 
 // claimLoop brings tasks that come due within the horizon into memory.

@@ -6,9 +6,9 @@ import (
 	"anxin/engine/order"
 )
 
-// runStage tells that the payer has been waiting long, and owes the next stage.
-func (e *Engine) runStage(ctx context.Context, t Task) {
-	_, err := e.decide(ctx, t.OrderNo, func(o order.Order, now order.Time) (decision, error) {
+// runStages tells that payers have been waiting long, and owes their next stages.
+func (e *Engine) runStages(ctx context.Context, list []Task) {
+	e.runEach(ctx, list, func(t Task, o order.Order, now order.Time) (decision, error) {
 		d := decision{Change: o.EnterStage(now, e.cfg.Stages), with: Commit{Fence: &Fence{t.TaskKey, t.Token}}}
 		prolonged := o.ClaimedAt.Add(e.cfg.Stages.Prolonged)
 		if o.Status().Final() || now >= prolonged {
@@ -18,5 +18,4 @@ func (e *Engine) runStage(ctx context.Context, t Task) {
 		}
 		return d, nil
 	})
-	e.logTask(ctx, t, err)
 }

@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -24,10 +23,18 @@ var enterAtOnce = engine.Config{Stages: order.StageLimits{Delayed: time.Millisec
 
 // BenchmarkTasks runs b.N tasks that are due at once. Each commits its order, an event
 // row and the next task, fenced.
-func BenchmarkTasks(b *testing.B) {
+func BenchmarkTasks(b *testing.B) { benchmarkTasks(b, benchOrder) }
+
+// BenchmarkTasksScattered is the same with numbers of orders that were drawn at random.
+func BenchmarkTasksScattered(b *testing.B) {
+	benchmarkTasks(b, func(i int) string { return scattered("B", i) })
+}
+
+func benchmarkTasks(b *testing.B, name func(i int) string) {
+	b.Helper()
 	s := benchStore(b, filepath.Join(b.TempDir(), "bench.db"))
-	claimMany(b, s, b.N)
-	armMany(b, s, "B", b.N, func(int) order.Time { return order.At(time.Now()) })
+	claimMany(b, s, b.N, name)
+	armMany(b, s, name, b.N, func(int) order.Time { return order.At(time.Now()) })
 	done := newCountdown(b.N)
 	e := benchEngine(b, s, enterAtOnce, done)
 	b.ResetTimer()
@@ -41,7 +48,8 @@ func BenchmarkTasks(b *testing.B) {
 
 // BenchmarkFiring measures how late tasks begin when 100,000 of them are due within
 // 20 seconds among 1,000,000 that are armed for later, and what memory this takes above
-// that of the idle store. A task that begins early fails it. Run it once (1x).
+// that of the idle store. The numbers of the orders are scattered, so that nothing that is
+// due together lies together. A task that begins early fails it. Run it once (1x).
 func BenchmarkFiring(b *testing.B) {
 	const (
 		due, armed = 100_000, 1_000_000
@@ -49,8 +57,9 @@ func BenchmarkFiring(b *testing.B) {
 	)
 	path := filepath.Join(b.TempDir(), "bench.db")
 	s := benchStore(b, path)
-	claimMany(b, s, due)
-	armMany(b, s, "armed", armed, func(i int) order.Time { return order.At(time.Now().Add(time.Hour)) + order.Time(i) })
+	name := func(i int) string { return scattered("B", i) }
+	claimMany(b, s, due, name)
+	armMany(b, s, func(i int) string { return scattered("armed", i) }, armed, func(i int) order.Time { return order.At(time.Now().Add(time.Hour)) + order.Time(i) })
 	if err := s.Close(); err != nil { // nothing of the arming is left to do, nor in memory
 		b.Fatal(err)
 	}
@@ -64,7 +73,7 @@ func BenchmarkFiring(b *testing.B) {
 	for i := range plan {
 		plan[i] = order.At(first.Add(within / due * time.Duration(i)))
 	}
-	armMany(b, s, "B", due, func(i int) order.Time { return plan[i] })
+	armMany(b, s, name, due, func(i int) order.Time { return plan[i] })
 	done := newCountdown(due)
 	e := benchEngine(b, watched{s, func(orderNo string) {
 		if i := benchIndex(orderNo); late[i] == 0 {
@@ -91,7 +100,7 @@ func BenchmarkCallbackUnderArmed(b *testing.B) {
 	s := benchStore(b, filepath.Join(b.TempDir(), "bench.db"))
 	e := benchEngine(b, s, engine.Config{}, deaf{})
 	registerMany(b, e, b.N)
-	armMany(b, s, "armed", armed, func(i int) order.Time { return order.At(time.Now().Add(time.Hour)) + order.Time(i) })
+	armMany(b, s, func(i int) string { return scattered("armed", i) }, armed, func(i int) order.Time { return order.At(time.Now().Add(time.Hour)) + order.Time(i) })
 	requests := sealMany(b, b.N)
 	defer runBench(b, e)()
 	took := make([]time.Duration, b.N)
@@ -115,10 +124,10 @@ func BenchmarkCallbackUnderArmed(b *testing.B) {
 }
 
 // claimMany stores n orders whose payers say that they have paid.
-func claimMany(b *testing.B, s engine.Store, n int) {
+func claimMany(b *testing.B, s engine.Store, n int, name func(i int) string) {
 	b.Helper()
 	atOnce(n, func(i int) {
-		r := registration(benchOrder(i))
+		r := registration(name(i))
 		r.Mode = order.Pushed // nobody is asked about it
 		c, err := order.Register(r, order.At(time.Now()))
 		if err == nil {
@@ -131,13 +140,13 @@ func claimMany(b *testing.B, s engine.Store, n int) {
 	})
 }
 
-// armMany stores n stage tasks of orders with a prefix, many to a commit.
-func armMany(b *testing.B, s engine.Store, prefix string, n int, due func(i int) order.Time) {
+// armMany stores n stage tasks, many to a commit.
+func armMany(b *testing.B, s engine.Store, name func(i int) string, n int, due func(i int) order.Time) {
 	b.Helper()
 	for begin := 0; begin < n; begin += 5000 {
 		var c engine.Commit
 		for i := begin; i < min(n, begin+5000); i++ {
-			key := engine.TaskKey{OrderNo: fmt.Sprintf("%s%07d", prefix, i), Kind: engine.TaskStage}
+			key := engine.TaskKey{OrderNo: name(i), Kind: engine.TaskStage}
 			c.Tasks = append(c.Tasks, engine.TaskWrite{Task: engine.Task{TaskKey: key, DueAt: due(i)}})
 		}
 		if err := s.Commit(b.Context(), c); err != nil {
@@ -147,7 +156,8 @@ func armMany(b *testing.B, s engine.Store, prefix string, n int, due func(i int)
 }
 
 func benchIndex(orderNo string) int {
-	i, _ := strconv.Atoi(strings.TrimPrefix(orderNo, "B"))
+	_, digits, _ := strings.Cut(orderNo, "B")
+	i, _ := strconv.Atoi(digits)
 	return i
 }
 
@@ -182,7 +192,7 @@ func (c *countdown) Committed(order.Order, []order.Event) {
 	}
 }
 
-// watched tells when the run of a task begins: it reads its order first.
+// watched tells when the runs of tasks begin: they read their orders first.
 type watched struct {
 	engine.Store
 	began func(orderNo string)
@@ -191,6 +201,13 @@ type watched struct {
 func (w watched) Order(ctx context.Context, orderNo string) (order.Order, error) {
 	w.began(orderNo)
 	return w.Store.Order(ctx, orderNo)
+}
+
+func (w watched) OrdersByNo(ctx context.Context, orderNos []string) (map[string]order.Order, error) {
+	for _, orderNo := range orderNos {
+		w.began(orderNo)
+	}
+	return w.Store.OrdersByNo(ctx, orderNos)
 }
 
 // watchMemory returns the most that was resident until done.

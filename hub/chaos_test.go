@@ -4,15 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
-	"net"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"anxin/hub"
 	"anxin/hub/client"
@@ -51,41 +50,26 @@ func (b *badBus) Publish(topic string, payload []byte) {
 	}
 }
 
-// follower is a client that checks what it is handed.
+// follower checks what its transport hands it.
 type follower struct {
-	t *testing.T
+	transport
+	name string
+	t    *testing.T
 
-	mu   sync.Mutex // guards what follows
+	mu   sync.Mutex // guards last
 	last map[string]int64
-	conn net.Conn // of the client, to be cut by the test
-}
-
-func (f *follower) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.conn = conn
-	return conn, err
-}
-
-func (f *follower) cut() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.conn != nil {
-		_ = f.conn.Close()
-	}
 }
 
 func (f *follower) handle(frame client.Frame) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if frame.Type == client.Error {
-		f.t.Errorf("error frame %s for %s", frame.Code, frame.Topic)
+		f.t.Errorf("%s: error frame %s for %s", f.name, frame.Code, frame.Topic)
 		return
 	}
 	last := f.last[frame.Topic]
 	if frame.Seq < last || frame.Seq == last && frame.Type != client.Current {
-		f.t.Errorf("%s went from %d to %d", frame.Topic, last, frame.Seq)
+		f.t.Errorf("%s: %s went from %d to %d", f.name, frame.Topic, last, frame.Seq)
 	}
 	f.last[frame.Topic] = frame.Seq
 	var data struct{ N int64 }
@@ -93,7 +77,7 @@ func (f *follower) handle(frame client.Frame) {
 		return
 	}
 	if err := json.Unmarshal(frame.Data, &data); err != nil || data.N != frame.Seq {
-		f.t.Errorf("%s: state %d under seq %d (%v)", frame.Topic, data.N, frame.Seq, err)
+		f.t.Errorf("%s: %s: state %d under seq %d (%v)", f.name, frame.Topic, data.N, frame.Seq, err)
 	}
 }
 
@@ -109,8 +93,8 @@ func (f *follower) reached(want map[string]int64) bool {
 }
 
 // TestEveryClientEndsWithTheTruthWhateverIsLost publishes at random on two
-// nodes over a bad bus, with internal events among the states, while clients
-// are cut off and resume at either node.
+// nodes over a bad bus, with internal events among the states, while clients of every
+// transport are cut off and resume.
 func TestEveryClientEndsWithTheTruthWhateverIsLost(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -131,8 +115,10 @@ func TestEveryClientEndsWithTheTruthWhateverIsLost(t *testing.T) {
 		a.truth.set(topic, 1)
 	}
 	var followers []*follower
-	for i := range 4 {
-		followers = append(followers, follow(t, []*node{a, b}[i%2], want))
+	for name, begin := range transports {
+		for _, n := range []*node{a, b} {
+			followers = append(followers, follow(t, n, name, begin(), want))
+		}
 	}
 	for round := range 6 {
 		for range 300 {
@@ -147,8 +133,8 @@ func TestEveryClientEndsWithTheTruthWhateverIsLost(t *testing.T) {
 			want[topic]++
 			a.store(topic, want[topic])
 		}
-		for i, f := range followers {
-			eventually(t, fmt.Sprintf("follower %d has the newest states of round %d", i, round), func() bool { return f.reached(want) })
+		for _, f := range followers {
+			eventually(t, fmt.Sprintf("the %s follower has the newest states of round %d", f.name, round), func() bool { return f.reached(want) })
 		}
 	}
 }
@@ -167,27 +153,16 @@ func publishAny(random *rand.Rand, n *node, topic string, seq int64) {
 }
 
 // follow runs a client until the test ends.
-func follow(t *testing.T, n *node, topics map[string]int64) *follower {
+func follow(t *testing.T, n *node, name string, by transport, topics map[string]int64) *follower {
 	t.Helper()
-	f := &follower{t: t, last: map[string]int64{}}
-	c, err := client.New(client.Config{
-		URL:    n.url,
-		Token:  func(context.Context, string) (string, error) { return "good", nil },
-		Handle: f.handle,
-		Dialer: &websocket.Dialer{NetDialContext: f.dial},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for topic := range topics {
-		c.Subscribe(topic)
-	}
+	f := &follower{transport: by, name: name, t: t, last: map[string]int64{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
+	wanted := slices.Collect(maps.Keys(topics))
 	go func() {
 		defer close(done)
-		if err := c.Run(ctx); ctx.Err() == nil {
-			t.Errorf("the client gave up: %v", err)
+		if err := f.run(ctx, n, wanted, f.handle); ctx.Err() == nil {
+			t.Errorf("the %s client gave up: %v", name, err)
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-done })

@@ -16,6 +16,7 @@ const (
 	CloseProtocol         CloseCode = 4002
 	CloseSlow             CloseCode = 4003
 	CloseDead             CloseCode = 4004
+	CloseExpired          CloseCode = 4005
 )
 
 // CloseInfo describes one close code to clients and to documentation.
@@ -44,6 +45,7 @@ func CloseCodes() []CloseInfo {
 		{CloseProtocol, "protocol violation", false, "Too many frames were refused with an error frame."},
 		{CloseSlow, "too slow", true, "The client took no bytes for the write timeout. The code rarely arrives, since the socket is full: most clients see 1006."},
 		{CloseDead, "no sign of life", true, "The client sent nothing and answered no ping for two and a half ping periods."},
+		{CloseExpired, "token expired", true, "The token of an event stream has expired; open another with a fresh one. A WebSocket only loses the topic, with the error token_expired."},
 	}
 }
 

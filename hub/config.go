@@ -72,6 +72,9 @@ type Limits struct {
 	// MaxPerIP bounds the connections and long polls of one address (of one
 	// /64 for IPv6). Default 500: mobile carriers put many payers behind one.
 	MaxPerIP int
+	// MaxPerToken bounds what watches with one token, over all transports.
+	// Default 20: a payer's devices and tabs, and whom the link was shown.
+	MaxPerToken int
 	// MaxWaits bounds the long polls in progress. Default 10,000.
 	MaxWaits int
 	// MaxTopics bounds the topics of one connection. Default 100.
@@ -112,6 +115,7 @@ func (c Config) withDefaults() Config {
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)
 	c.Limits.MaxConnections = cmp.Or(c.Limits.MaxConnections, 50_000)
 	c.Limits.MaxPerIP = cmp.Or(c.Limits.MaxPerIP, 500)
+	c.Limits.MaxPerToken = cmp.Or(c.Limits.MaxPerToken, 20)
 	c.Limits.MaxWaits = cmp.Or(c.Limits.MaxWaits, 10_000)
 	c.Limits.MaxTopics = cmp.Or(c.Limits.MaxTopics, 100)
 	c.Limits.FrameRate = cmp.Or(c.Limits.FrameRate, 10)

@@ -8,8 +8,9 @@
 // hub finds the topic, offers the state to each watcher and hands it to the
 // [Bus], which brings it to the other nodes, where the same happens. Every
 // session has at most one state of each topic waiting; a newer one replaces it.
-// A goroutine writes what waits, many frames in one call, and ends when nothing
-// does.
+// Whoever has made it wait writes it, many frames in one call, as far as the socket
+// takes them at once; only then a goroutine waits for the client. A state with many
+// watchers is written by others than its publisher.
 //
 // # Why nothing is missed
 //
@@ -33,7 +34,8 @@
 //
 // # Cost
 //
-// An idle connection is one parked goroutine, its socket and its session: no
-// writer goroutine, no write buffer, no timer. A message is encoded once for
-// all its watchers on a node.
+// An idle connection is one goroutine parked on the smallest stack, its socket and
+// its session: no writer goroutine, no write buffer, no timer. What needs a deep
+// stack, down to the database, is done on a few goroutines for all connections
+// (desk.go). A message is encoded once for all its watchers on a node.
 package hub

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"sync"
 )
@@ -14,10 +15,48 @@ type door struct {
 	total int
 	waits int
 	perIP map[netip.Prefix]int
+	// perToken counts subscriptions and long polls.
+	perToken map[tokenKey]int
+	seed     maphash.Seed
 }
 
+// tokenKey stands for a token. Zero stands for none, and is not counted.
+type tokenKey uint64
+
 func newDoor(l Limits) *door {
-	return &door{limits: l, perIP: make(map[netip.Prefix]int)}
+	return &door{limits: l, perIP: make(map[netip.Prefix]int), perToken: make(map[tokenKey]int), seed: maphash.MakeSeed()}
+}
+
+func (d *door) key(token string) tokenKey {
+	if token == "" {
+		return 0
+	}
+	return tokenKey(maphash.String(d.seed, token))
+}
+
+// enterToken lets one more watcher in with a token.
+func (d *door) enterToken(key tokenKey) bool {
+	if key == 0 {
+		return true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if over(d.perToken[key], d.limits.MaxPerToken) {
+		return false
+	}
+	d.perToken[key]++
+	return true
+}
+
+func (d *door) leaveToken(key tokenKey) {
+	if key == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.perToken[key]--; d.perToken[key] == 0 {
+		delete(d.perToken, key)
+	}
 }
 
 // addressOf returns what counts as one address: an IPv4 address, or the /64 of

@@ -7,19 +7,20 @@ type ErrorCode string
 
 // The codes of error frames. See [ErrorCodes] for their meaning.
 const (
-	ErrorBadJSON       ErrorCode = "bad_json"
-	ErrorBadFrame      ErrorCode = "bad_frame"
-	ErrorUnknownField  ErrorCode = "unknown_field"
-	ErrorUnknownType   ErrorCode = "unknown_type"
-	ErrorBadTopic      ErrorCode = "bad_topic"
-	ErrorForbidden     ErrorCode = "forbidden"
-	ErrorTokenExpired  ErrorCode = "token_expired"
-	ErrorNoTopic       ErrorCode = "no_topic"
-	ErrorTooManyTopics ErrorCode = "too_many_topics"
-	ErrorNotSubscribed ErrorCode = "not_subscribed"
-	ErrorUnknownAct    ErrorCode = "unknown_act"
-	ErrorRateLimited   ErrorCode = "rate_limited"
-	ErrorUnavailable   ErrorCode = "unavailable"
+	ErrorBadJSON         ErrorCode = "bad_json"
+	ErrorBadFrame        ErrorCode = "bad_frame"
+	ErrorUnknownField    ErrorCode = "unknown_field"
+	ErrorUnknownType     ErrorCode = "unknown_type"
+	ErrorBadTopic        ErrorCode = "bad_topic"
+	ErrorForbidden       ErrorCode = "forbidden"
+	ErrorTokenExpired    ErrorCode = "token_expired"
+	ErrorNoTopic         ErrorCode = "no_topic"
+	ErrorTooManyTopics   ErrorCode = "too_many_topics"
+	ErrorTooManyWatchers ErrorCode = "too_many_watchers"
+	ErrorNotSubscribed   ErrorCode = "not_subscribed"
+	ErrorUnknownAct      ErrorCode = "unknown_act"
+	ErrorRateLimited     ErrorCode = "rate_limited"
+	ErrorUnavailable     ErrorCode = "unavailable"
 )
 
 // ErrorInfo describes one error code to clients and to documentation.
@@ -44,6 +45,7 @@ func ErrorCodes() []ErrorInfo {
 		{ErrorTokenExpired, "the token has expired; fetch a fresh one", false, false},
 		{ErrorNoTopic, "there is no such topic", false, true},
 		{ErrorTooManyTopics, "this connection watches as many topics as it may", false, true},
+		{ErrorTooManyWatchers, "as many watch with this token as may", true, false},
 		{ErrorNotSubscribed, "this connection does not watch the topic", false, false},
 		{ErrorUnknownAct, "no such act is known", false, true},
 		{ErrorRateLimited, "too many frames; slow down", true, true},

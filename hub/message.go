@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 )
 
 // Errors that a Source and an Authorizer answer with, and that [Hub.Wait] and
@@ -43,11 +44,19 @@ type Source interface {
 	Seqs(ctx context.Context, topics []string) (map[string]int64, error)
 }
 
-// Authorizer decides whether the bearer of a token may watch a topic, and as
-// whom. Its error is nil, ErrForbidden or ErrTokenExpired. Tokens come straight
+// Authorizer decides whether the bearer of a token may watch a topic, as whom and
+// until when. Its error is nil, ErrForbidden or ErrTokenExpired. Tokens come straight
 // from the network: of any content, at most as long as a frame.
 type Authorizer interface {
-	Authorize(ctx context.Context, topic, token string) (Audience, error)
+	Authorize(ctx context.Context, topic, token string) (Grant, error)
+}
+
+// Grant is the leave to watch a topic.
+type Grant struct {
+	Audience Audience
+	// Until is when it ends; the hub then ends the subscription, at most one
+	// period of pings later. Zero means never.
+	Until time.Time
 }
 
 // Audience names a kind of watchers. The hub counts by it and knows no meaning.

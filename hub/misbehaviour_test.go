@@ -56,6 +56,7 @@ func TestEachRefusedFrameGetsItsErrorCode(t *testing.T) {
 	}
 	covered := map[hub.ErrorCode]bool{ // by tests of their own
 		hub.ErrorRateLimited: true, hub.ErrorUnavailable: true, hub.ErrorTooManyTopics: true,
+		hub.ErrorTooManyWatchers: true,
 	}
 	for _, c := range cases {
 		covered[c.code] = true

@@ -176,6 +176,7 @@ func (s *session) leaveAll() {
 
 func (s *session) leave(sub *subscription) {
 	s.hub.topics.leave(&sub.watch)
+	s.hub.door.leaveToken(sub.key)
 	s.hub.count.subscriptions.Add(-1)
 }
 

@@ -92,19 +92,25 @@ func state(topic string, seq int64) hub.Message {
 	return hub.Message{Topic: topic, Seq: seq, Event: "status.changed", Data: fmt.Appendf(nil, `{"n":%d}`, seq)}
 }
 
+// shortLife is how long the token "short" lasts from its use on: longer than any test,
+// and less than a client may be silent.
+const shortLife = 50 * time.Second
+
 // tokens accepts "good" for every topic and no token for announcements.
 type tokens struct{}
 
-func (tokens) Authorize(_ context.Context, topic, token string) (hub.Audience, error) {
+func (tokens) Authorize(_ context.Context, topic, token string) (hub.Grant, error) {
 	switch {
 	case topic == "announcements" || token == "good":
-		return "payer", nil
+		return hub.Grant{Audience: "payer"}, nil
+	case token == "short":
+		return hub.Grant{Audience: "payer", Until: time.Now().Add(shortLife)}, nil
 	case token == "staff":
-		return "agent", nil
+		return hub.Grant{Audience: "agent"}, nil
 	case token == "old":
-		return "", hub.ErrTokenExpired
+		return hub.Grant{}, hub.ErrTokenExpired
 	}
-	return "", hub.ErrForbidden
+	return hub.Grant{}, hub.ErrForbidden
 }
 
 // node is a hub that serves a test over real sockets.
@@ -122,7 +128,7 @@ func setup(tb testing.TB, settings ...setting) *node {
 	tb.Helper()
 	logger, hook := logtest.NewNullLogger()
 	n := &node{truth: newTruth(), log: hook}
-	cfg := hub.Config{Limits: hub.Limits{MaxPerIP: -1}, Acts: []string{"support_opened"}}
+	cfg := hub.Config{Limits: hub.Limits{MaxPerIP: -1, MaxPerToken: -1}, Acts: []string{"support_opened"}}
 	deps := hub.Deps{Source: n.truth, Authorizer: tokens{}, Bus: membus.New().Join(), Log: logger}
 	for _, set := range settings {
 		set(&cfg, &deps)

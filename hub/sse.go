@@ -137,7 +137,10 @@ func (h *Hub) Stream(w http.ResponseWriter, v Visit) error {
 func (s *session) stream(w http.ResponseWriter, v Visit) error {
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
-	sub, _ := s.reserve(v.Topic, v.Audience)
+	sub, _, code := s.reserve(v)
+	if code != "" {
+		return answer(w, errToken)
+	}
 	s.hub.count.subscriptions.Add(1)
 	s.hub.topics.join(v.Topic, &sub.watch)
 	m, err := s.hub.source.Snapshot(ctx, v.Topic)

@@ -24,7 +24,11 @@ func visitOf(r *http.Request) hub.Visit {
 	if err != nil {
 		after = -1
 	}
-	return hub.Visit{Topic: r.URL.Query().Get("topic"), Audience: "payer", Remote: r.RemoteAddr, After: after}
+	v := hub.Visit{Topic: r.URL.Query().Get("topic"), Audience: "payer", Token: r.URL.Query().Get("k"), Remote: r.RemoteAddr, After: after}
+	if v.Token == "short" {
+		v.Until = time.Now().Add(shortLife)
+	}
+	return v
 }
 
 func refusalCode(err error) string {
@@ -45,9 +49,9 @@ type reader struct {
 }
 
 // open asks for a stream and returns the response if it was refused.
-func (n *node) open(t testing.TB, topic string, after int64) (*reader, *http.Response) {
+func (n *node) open(t testing.TB, topic string, after int64, token ...string) (*reader, *http.Response) {
 	t.Helper()
-	address := fmt.Sprintf("http%s/stream?topic=%s&after=%d", strings.TrimPrefix(n.url, "ws"), url.QueryEscape(topic), after)
+	address := fmt.Sprintf("http%s/stream?topic=%s&after=%d&k=%s", strings.TrimPrefix(n.url, "ws"), url.QueryEscape(topic), after, strings.Join(token, ""))
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Get(address)
 	if err != nil {

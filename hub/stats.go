@@ -2,6 +2,7 @@ package hub
 
 import (
 	"sync/atomic"
+	"time"
 )
 
 // Stats is what the hub counts: the first group now, the rest since New.
@@ -19,6 +20,9 @@ type Stats struct {
 	// Repairs counts states that the sweep read because no message brought
 	// them: on a healthy bus nearly none.
 	Repairs uint64
+	// Sweeps counts the looks at all watched topics, which took SweepTime together.
+	Sweeps    uint64
+	SweepTime time.Duration
 	// Waited tells how long published states waited for their write, of which the
 	// time in the bus and the network is no part.
 	Waited Histogram
@@ -35,7 +39,8 @@ type Stats struct {
 type counters struct {
 	subscriptions                       atomic.Int64
 	in, out, conflations, repairs, errs atomic.Uint64
-	malformed, peerCloses               atomic.Uint64
+	malformed, peerCloses, sweeps       atomic.Uint64
+	sweepTime                           atomic.Int64      // ns
 	closes                              [16]atomic.Uint64 // by index in the table
 	waited                              histogram         // from publish to write
 }
@@ -57,6 +62,8 @@ func (h *Hub) Stats() Stats {
 		FramesOut:     c.out.Load(),
 		Conflations:   c.conflations.Load(),
 		Repairs:       c.repairs.Load(),
+		Sweeps:        c.sweeps.Load(),
+		SweepTime:     time.Duration(c.sweepTime.Load()),
 		Waited:        c.waited.snapshot(),
 		Errors:        c.errs.Load(),
 		Malformed:     c.malformed.Load(),

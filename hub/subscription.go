@@ -16,6 +16,9 @@ type subscription struct {
 
 	// The rest is guarded by session.mu.
 
+	key tokenKey
+	// until is when the token ends, in Unix seconds; 0 for never.
+	until int64
 	// seq is the newest state that was queued or written.
 	seq int64
 	// joining is set while the Source is read; states that are published
@@ -85,19 +88,20 @@ func (s *session) subscribe(f *clientFrame) ErrorCode {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
-	audience, err := s.hub.auth.Authorize(ctx, f.Topic, f.Token)
+	grant, err := s.hub.auth.Authorize(ctx, f.Topic, f.Token)
 	if err != nil {
 		return s.refusal(err, "hub: authorizer failed")
 	}
-	return s.follow(ctx, f.Topic, audience, f.After)
+	return s.follow(ctx, Visit{Topic: f.Topic, Audience: grant.Audience, Until: grant.Until, Token: f.Token, After: f.After})
 }
 
 // follow is subscribe for who is authorized.
-func (s *session) follow(ctx context.Context, topic string, audience Audience, after int64) ErrorCode {
-	sub, fresh := s.reserve(topic, audience)
-	if sub == nil {
-		return ErrorTooManyTopics
+func (s *session) follow(ctx context.Context, v Visit) ErrorCode {
+	sub, fresh, code := s.reserve(v)
+	if code != "" {
+		return code
 	}
+	topic := v.Topic
 	if fresh {
 		s.hub.count.subscriptions.Add(1)
 		s.hub.topics.join(topic, &sub.watch)
@@ -109,7 +113,7 @@ func (s *session) follow(ctx context.Context, topic string, audience Audience, a
 	}
 	sub.topic.read(m.Seq)
 	m.Event = ""
-	return s.complete(sub, &state{Message: m}, after)
+	return s.complete(sub, &state{Message: m}, v.After)
 }
 
 // refusal translates the error of a port. What it does not know is a fault of
@@ -127,22 +131,31 @@ func (s *session) refusal(err error, message string) ErrorCode {
 	return ErrorUnavailable
 }
 
-// reserve finds or makes the subscription, in the state of joining. It returns
-// nil if the connection has as many as it may.
-func (s *session) reserve(topic string, audience Audience) (sub *subscription, fresh bool) {
+// reserve finds or makes the subscription, in the state of joining, and counts it to
+// its token. It returns an error code if a limit is reached.
+func (s *session) reserve(v Visit) (sub *subscription, fresh bool, code ErrorCode) {
+	key := s.hub.door.key(v.Token)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if sub = s.find(topic); sub != nil {
-		sub.joining = true
-		return sub, false
+	sub = s.find(v.Topic)
+	if sub == nil && len(s.subs) >= s.hub.cfg.Limits.MaxTopics {
+		return nil, false, ErrorTooManyTopics
 	}
-	if len(s.subs) >= s.hub.cfg.Limits.MaxTopics {
-		return nil, false
+	if (sub == nil || sub.key != key) && !s.hub.door.enterToken(key) {
+		return nil, false, ErrorTooManyWatchers
 	}
-	sub = &subscription{name: topic, session: s, joining: true}
-	sub.sink, sub.audience = sub, audience
-	s.subs = append(s.subs, sub)
-	return sub, true
+	if fresh = sub == nil; fresh {
+		sub = &subscription{name: v.Topic, session: s}
+		sub.sink, sub.audience = sub, v.Audience
+		s.subs = append(s.subs, sub)
+	} else if sub.key != key {
+		s.hub.door.leaveToken(sub.key)
+	}
+	sub.key, sub.until, sub.joining = key, 0, true
+	if !v.Until.IsZero() {
+		sub.until = v.Until.Unix()
+	}
+	return sub, fresh, ""
 }
 
 // abandon undoes reserve: an old subscription goes on with what arrived since.
@@ -222,4 +235,29 @@ func (s *session) unsubscribe(topic string) ErrorCode {
 	s.mu.Unlock()
 	s.leave(sub)
 	return ""
+}
+
+// expire ends the subscriptions whose tokens have. The visit of the wheel is early
+// enough: what a token shows it has shown for days.
+func (s *session) expire(now time.Time) {
+	var expired []*subscription
+	s.mu.Lock()
+	s.subs = slices.DeleteFunc(s.subs, func(sub *subscription) bool {
+		if sub.until == 0 || sub.until > now.Unix() {
+			return false
+		}
+		sub.gone, sub.slot = true, nil
+		expired = append(expired, sub)
+		return true
+	})
+	s.mu.Unlock()
+	for _, sub := range expired {
+		s.leave(sub)
+		if s.conn != nil {
+			s.hub.count.errs.Add(1)
+			s.note(errorFrame(sub.name, ErrorTokenExpired))
+		} else { // an event stream has one topic and no errors
+			s.shut(CloseExpired)
+		}
+	}
 }

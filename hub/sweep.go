@@ -63,16 +63,18 @@ func (h *Hub) sweep(ctx context.Context) {
 	defer tick.Stop()
 	failing := false
 	for {
-		var names []string
+		var err error
 		select {
 		case <-ctx.Done():
 			return
 		case <-h.checks.wake:
-			names = h.checks.take()
+			err = h.compare(ctx, h.checks.take())
 		case <-tick.C:
-			names = h.topics.names()
+			began := time.Now()
+			err = h.compare(ctx, h.topics.names())
+			h.count.sweeps.Add(1)
+			h.count.sweepTime.Add(int64(time.Since(began)))
 		}
-		err := h.compare(ctx, names)
 		if ctx.Err() != nil {
 			return
 		}

@@ -42,6 +42,7 @@ var (
 	errOrigin   = refuse(http.StatusForbidden, "origin", "the page's origin is not allowed to connect", 0)
 	errDraining = refuse(http.StatusServiceUnavailable, "draining", "this node is going away; connect again", time.Second)
 	errFull     = refuse(http.StatusServiceUnavailable, "connections", "this node has as many connections as it may", 5*time.Second)
+	errToken    = refuse(http.StatusTooManyRequests, "connections_per_token", "as many watch with this token as may", 30*time.Second)
 	errAddress  = refuse(http.StatusTooManyRequests, "connections_per_address", "this address has as many connections as it may", 30*time.Second)
 )
 

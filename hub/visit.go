@@ -1,9 +1,16 @@
 package hub
 
+import "time"
+
 // Visit is one request to watch a topic over HTTP. The caller has authorized it.
 type Visit struct {
 	Topic    string
 	Audience Audience
+	// Until is when the leave to watch ends; zero for never.
+	Until time.Time
+	// Token is what the visitor came with, counted against the limit per token;
+	// empty for who is not counted.
+	Token string
 	// Remote is the address that the visit counts against; a visit without one
 	// (of the node itself) counts against the node's limits only.
 	Remote string

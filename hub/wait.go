@@ -45,6 +45,11 @@ func (h *Hub) Wait(ctx context.Context, v Visit) (Message, error) {
 		return Message{}, refusal
 	}
 	defer h.door.leaveWait(from, v.Remote != "")
+	key := h.door.key(v.Token)
+	if !h.door.enterToken(key) {
+		return Message{}, errToken
+	}
+	defer h.door.leaveToken(key)
 
 	wt := &waiter{after: v.After, found: make(chan *state, 1)}
 	w := &watch{sink: wt, audience: v.Audience}

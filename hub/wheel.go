@@ -86,5 +86,6 @@ func (s *session) beat(now time.Time) {
 		s.shut(CloseDead)
 		return
 	}
+	s.expire(now)
 	s.note(s.wire.ping())
 }

@@ -97,7 +97,7 @@ func (a *app) buildHub(live *stream, tokens *auth.Tokens) error {
 	if err != nil {
 		return err
 	}
-	a.hub, err = hub.New(hub.Config{Origins: a.cfg.Origins, Acts: insight.ActNames},
+	a.hub, err = hub.New(hub.Config{Origins: a.cfg.Origins, Acts: insight.ActNames, Limits: a.cfg.Live},
 		hub.Deps{Source: live, Authorizer: auth.NewTopics(tokens), Bus: bus, Observer: a.witness, Log: a.log})
 	return err
 }
@@ -147,7 +147,7 @@ func (a *app) buildEngine(live *stream, tokens *auth.Tokens) error {
 		return fmt.Errorf("notifications: %w", err)
 	}
 	a.engine, err = engine.New(engine.Config{
-		Stages: a.cfg.Stages, CheckGap: a.cfg.CheckGap, LateSuccess: engine.LatePolicies(a.cfg.LateSuccess),
+		Stages: a.cfg.Stages, CheckGap: a.cfg.CheckGap, WeighAtOnce: cmp.Or(a.cfg.WeighAtOnce, -1), LateSuccess: engine.LatePolicies(a.cfg.LateSuccess),
 		Channels: settings(a.cfg.Channels), DuplicateWindow: a.cfg.DuplicateWindow,
 	}, engine.Deps{
 		Store: a.store, Channels: channels, Sender: a.sender, Backends: backends, Listener: live, Presence: a.witness, Messages: told, Log: a.log,

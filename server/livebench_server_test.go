@@ -175,7 +175,8 @@ func (s *measuredServer) publish(orderNo string, seq int64) {
 }
 
 func (s *measuredServer) sweep() float64 {
-	return 0
+	stats := s.app.hub.Stats()
+	return stats.SweepTime.Seconds() * 1000 / float64(max(stats.Sweeps, 1))
 }
 
 func (s *measuredServer) close() {

@@ -68,9 +68,23 @@ var mutants = []mutant{
 		name: "quarantined callbacks are forgotten",
 		edits: []edit{
 			{"engine/receive.go", `commit.addTask(processTask(c.OrderNo, c.Channel), now().Add(in))`, `_ = in`},
+			{"engine/backlog.go", `c.addTask(processTask(waits.OrderNo, waits.Channel), now().Add(quarantineLooks[0]))`, ``},
 			{"engine/register.go", `if len(waiting) > 0 {`, `if len(waiting) > 0 && false {`},
 		},
 		test: "./engine TestCallback|TestQuarantine|TestRegist|TestReceive",
+	},
+	{
+		name:  "what was acknowledged and not weighed is forgotten at a restart",
+		edits: []edit{{"engine/backlog.go", `if err != nil || len(page) == 0 {`, `if err != nil || len(page) >= 0 {`}},
+		test:  "./engine TestNothingThatWasAcknowledged",
+	},
+	{
+		name: "a callback is acknowledged first, and stored when there is time",
+		edits: []edit{{
+			"engine/backlog.go", `if err := e.commit(ctx, Commit{Callbacks: []Callback{c}}); err != nil {`,
+			`var err error; go func() { _ = e.commit(context.WithoutCancel(ctx), Commit{Callbacks: []Callback{c}}) }(); if err != nil {`,
+		}},
+		test: "./engine TestCallback|TestStored|TestNothing",
 	},
 	{
 		name:  "deliver the newest result first",

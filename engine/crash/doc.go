@@ -25,13 +25,14 @@ const (
 	BeforeMessage     Place = "before_message"
 	AfterMessage      Place = "after_message" // the provider has it, the outcome is not written
 	BeforeAnswer      Place = "before_answer"
+	BeforeWeighing    Place = "before_weighing" // callbacks acknowledged, nothing of them weighed
 )
 
 // Places returns all of them.
 func Places() []Place {
 	return []Place{
 		BeforeCommit, AfterCommit, BeforeTransaction, AfterTransaction,
-		BeforeQuery, AfterQuery, BeforeSend, AfterSend, BeforeMessage, AfterMessage, BeforeAnswer,
+		BeforeQuery, AfterQuery, BeforeSend, AfterSend, BeforeMessage, AfterMessage, BeforeAnswer, BeforeWeighing,
 	}
 }
 

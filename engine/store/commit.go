@@ -24,13 +24,47 @@ func (s *Store) Commit(ctx context.Context, c engine.Commit) error {
 	return nil
 }
 
+// CommitEach makes each of the list durable, in one transaction where it can; see
+// engine.Committer.
+func (s *Store) CommitEach(ctx context.Context, list []engine.Commit) []error {
+	outcomes := make([]error, len(list))
+	parts := make([]*encoded, len(list))
+	for i, c := range list {
+		parts[i], outcomes[i] = encodeCommit(c, s.sealer)
+	}
+	refusals := make([]error, len(list))
+	err := s.writer.doMany(ctx, len(list), func(ctx context.Context, w *writes) error {
+		for i, e := range parts {
+			if e == nil {
+				continue
+			}
+			if refusals[i] = e.write(ctx, w); refusals[i] != nil && !refused(refusals[i]) {
+				return refusals[i]
+			}
+		}
+		return nil
+	})
+	for i, e := range parts {
+		switch {
+		case e == nil:
+			outcomes[i] = fmt.Errorf("commit: %w", outcomes[i])
+		case err != nil: // a refusal may rest on a neighbour that was not written
+			outcomes[i] = fmt.Errorf("commit: %w", err)
+		case refusals[i] != nil:
+			outcomes[i] = fmt.Errorf("commit: %w", refusals[i])
+		}
+	}
+	return outcomes
+}
+
 // write does all checks before the first write, so that a refusal leaves nothing
-// behind. The order's own check is its write.
+// behind. The order's own check is its write, and so is that of a callback that comes
+// without one.
 func (e *encoded) write(ctx context.Context, w *writes) error {
 	if err := e.check(ctx, w); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeEvents, e.writeTasks, e.writeCallbacks, e.writeRejections, e.writeExpiry, e.writeWebhooks, e.writeDelivery, e.writeKey, e.writePause, e.writeAudit, e.writePromises, e.writePurchase} {
+	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeCallbacks, e.writeEvents, e.writeTasks, e.writeRejections, e.writeExpiry, e.writeWebhooks, e.writeDelivery, e.writeKey, e.writePause, e.writeAudit, e.writePromises, e.writePurchase} {
 		if err := step(ctx, w); err != nil {
 			return err
 		}
@@ -54,9 +88,11 @@ func (e *encoded) check(ctx context.Context, w *writes) error {
 			return fmt.Errorf("check fence: %w", err)
 		}
 	}
-	for _, k := range e.Callbacks {
-		if err := absent(ctx, engine.ErrDuplicate, w.callbackExists, k.Channel, k.DedupeKey); err != nil {
-			return err
+	if e.Order != nil || len(e.Callbacks) > 1 { // else its insertion is the first write, and its own check
+		for _, k := range e.Callbacks {
+			if err := absent(ctx, engine.ErrDuplicate, w.callbackExists, k.Channel, k.DedupeKey); err != nil {
+				return err
+			}
 		}
 	}
 	if err := e.checkPurchase(ctx, w); err != nil {
@@ -95,7 +131,7 @@ func (e *encoded) writeOrder(ctx context.Context, w *writes) error {
 	}
 	if e.Expect != 0 {
 		statement, args = w.updateOrder, []any{
-			o.OrderNo, o.Seq, status, diagnosis, stage, int64(o.UpdatedAt), e.state, e.contact, e.Expect,
+			o.Seq, status, diagnosis, stage, int64(o.UpdatedAt), e.state, e.contact, o.OrderNo, e.Expect,
 		}
 	}
 	changed, err := w.run(ctx, "write order", statement, args...)
@@ -129,12 +165,19 @@ func (e *encoded) writeTasks(ctx context.Context, w *writes) error {
 
 func (e *encoded) writeCallbacks(ctx context.Context, w *writes) error {
 	for i, c := range e.Callbacks {
-		if _, err := w.run(ctx, "write callback", w.insertCallback,
-			c.Channel, c.DedupeKey, c.OrderNo, string(c.State), e.notifications[i], e.raws[i], int64(order.At(c.Raw.ReceivedAt))); err != nil {
+		written, err := w.run(ctx, "write callback", w.insertCallback,
+			c.Channel, c.DedupeKey, c.OrderNo, string(c.State), e.notifications[i], e.raws[i], int64(order.At(c.Raw.ReceivedAt)))
+		if err == nil && written == 0 {
+			err = engine.ErrDuplicate
+		}
+		if err != nil {
 			return err
 		}
 	}
 	if err := move(ctx, w, e.Processed, engine.CallbackProcessed); err != nil {
+		return err
+	}
+	if err := move(ctx, w, e.Unknown, engine.CallbackQuarantined); err != nil {
 		return err
 	}
 	return move(ctx, w, e.Reopened, engine.CallbackPending)
@@ -143,7 +186,7 @@ func (e *encoded) writeCallbacks(ctx context.Context, w *writes) error {
 // move gives stored callbacks a state; one that is gone meanwhile is no error.
 func move(ctx context.Context, w *writes, keys []engine.CallbackKey, state engine.CallbackState) error {
 	for _, k := range keys {
-		if _, err := w.run(ctx, "move callback", w.settleCallback, k.Channel, k.DedupeKey, string(state)); err != nil {
+		if _, err := w.run(ctx, "move callback", w.settleCallback, string(state), k.Channel, k.DedupeKey); err != nil {
 			return err
 		}
 	}

@@ -15,7 +15,8 @@
 //
 // Commits of one group must not harm one another. Each one's checks (seq, fence,
 // callback, key) precede its first write, so a refused commit has written nothing and
-// its neighbours go on. When a statement fails for any other reason, the transaction is
+// its neighbours go on. One request may stand for many commits (CommitEach), which spares
+// their callers the waiting for one another. When a statement fails for any other reason, the transaction is
 // rolled back and run again without the culprit.
 //
 // # The log

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strconv"
 	"strings"
@@ -122,41 +123,59 @@ func indexHints(f engine.Filter) []string {
 	return hints
 }
 
-// Seqs returns the newest seq of each of the orders that exist; see engine.OrderReader.
-func (s *Store) Seqs(ctx context.Context, orderNos []string) (map[string]int64, error) {
-	found := make(map[string]int64, len(orderNos))
-	for len(orderNos) > 0 {
-		n := min(len(orderNos), seqsMany)
-		if err := s.seqsOf(ctx, orderNos[:n], found); err != nil {
-			return nil, fmt.Errorf("read seqs: %w", err)
-		}
-		orderNos = orderNos[n:]
+// OrdersByNo returns those of the orders that exist; see engine.OrderReader.
+func (s *Store) OrdersByNo(ctx context.Context, orderNos []string) (map[string]order.Order, error) {
+	found := make(map[string]order.Order, len(orderNos))
+	err := inLists(ctx, s.reads.byNo, orderNos, func(r row) error {
+		o, err := s.scanOrder(r)
+		found[o.OrderNo] = o
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read orders: %w", err)
 	}
 	return found, nil
 }
 
-func (s *Store) seqsOf(ctx context.Context, orderNos []string, found map[string]int64) error {
-	size := seqsMany
-	switch {
-	case len(orderNos) <= seqsOne:
-		size = seqsOne
-	case len(orderNos) <= seqsFew:
-		size = seqsFew
-	}
-	args := make([]any, size)
-	for i := range args {
-		args[i] = orderNos[min(i, len(orderNos)-1)] // the padding repeats the last
-	}
-	rows, err := s.reads.seqs[size].QueryContext(ctx, args...)
-	if err != nil {
-		return err
-	}
-	_, err = collect(rows, func(r row) (struct{}, error) {
+// Seqs returns the newest seq of each of the orders that exist; see engine.OrderReader.
+func (s *Store) Seqs(ctx context.Context, orderNos []string) (map[string]int64, error) {
+	found := make(map[string]int64, len(orderNos))
+	err := inLists(ctx, s.reads.seqs, orderNos, func(r row) error {
 		var orderNo string
 		var seq int64
 		err := r.Scan(&orderNo, &seq)
 		found[orderNo] = seq
-		return struct{}{}, err
+		return err
 	})
-	return err
+	if err != nil {
+		return nil, fmt.Errorf("read seqs: %w", err)
+	}
+	return found, nil
+}
+
+// inLists asks for the orders with statements of some sizes, and has each row scanned.
+func inLists(ctx context.Context, statements map[int]*sql.Stmt, orderNos []string, scan func(row) error) error {
+	for len(orderNos) > 0 {
+		n := min(len(orderNos), many)
+		size := many
+		switch {
+		case n <= one:
+			size = one
+		case n <= few:
+			size = few
+		}
+		args := make([]any, size)
+		for i := range args {
+			args[i] = orderNos[min(i, n-1)] // the padding repeats the last
+		}
+		rows, err := statements[size].QueryContext(ctx, args...)
+		if err != nil {
+			return err
+		}
+		if _, err := collect(rows, func(r row) (struct{}, error) { return struct{}{}, scan(r) }); err != nil {
+			return err
+		}
+		orderNos = orderNos[n:]
+	}
+	return nil
 }

@@ -16,7 +16,10 @@ const (
 	sqlEvents    = `SELECT seq, type, at, event FROM events WHERE order_no = $1 AND seq > $2 ORDER BY seq LIMIT $3`
 	sqlKey       = `SELECT hash, seq, at FROM idempotency_keys WHERE order_no = $1 AND key = $2`
 	sqlCallbacks = `SELECT channel, dedupe_key, notification, raw FROM callbacks WHERE order_no = $1 AND state = $2 ORDER BY id LIMIT $3`
-	sqlWebhook   = `SELECT id, seq, type, body, created_at FROM webhooks
+	sqlPending   = `SELECT id, received_at, channel, dedupe_key, order_no, notification FROM callbacks
+WHERE state = 'pending' AND state <> 'processed' AND received_at >= $1 AND (received_at > $1 OR id > $2) AND received_at < $3
+ORDER BY received_at, id LIMIT $4`
+	sqlWebhook = `SELECT id, seq, type, body, created_at FROM webhooks
 WHERE order_no = $1 AND seq > $2 AND accepted_at = 0 AND given_up_at = 0 ORDER BY seq, id LIMIT 1`
 	sqlOfPayer = `SELECT o.state, o.contact FROM payers AS p JOIN orders AS o ON o.order_no = p.order_no
 WHERE p.backend = $1 AND p.payer_id = $2 AND p.created_at >= $3 ORDER BY p.created_at DESC, p.order_no DESC LIMIT $4`
@@ -45,12 +48,12 @@ func bounded(limit int) int {
 	return min(limit, maxRows)
 }
 
-// How many orders one statement of Seqs asks for. A list is padded up to the next size,
-// so that three prepared statements serve every length.
+// How many orders one statement asks for. A list is padded up to the next size, so that
+// three prepared statements serve every length.
 const (
-	seqsOne  = 1
-	seqsFew  = 16
-	seqsMany = 256
+	one  = 1
+	few  = 16
+	many = 256
 )
 
 // reads are the prepared statements of the reading pool.
@@ -60,7 +63,8 @@ type reads struct {
 	order, events, key, callbacks, webhook, audits, pinged *sql.Stmt
 	record, rejected, quarantined                          *sql.Stmt
 	webhooks, place, tries, endpoint, endpoints, parked    *sql.Stmt
-	seqs                                                   map[int]*sql.Stmt // by size
+	pending                                                *sql.Stmt
+	seqs, byNo                                             map[int]*sql.Stmt // by size
 	pauses                                                 *sql.Stmt
 	caseByID, settlement, settlements, settlementCounts    *sql.Stmt
 	allRows, outcomeRows, unsettled                        *sql.Stmt
@@ -72,10 +76,10 @@ type reads struct {
 }
 
 func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
-	r := &reads{pool: pool, seqs: make(map[int]*sql.Stmt)}
+	r := &reads{pool: pool, seqs: make(map[int]*sql.Stmt), byNo: make(map[int]*sql.Stmt)}
 	for text, into := range map[string]**sql.Stmt{
 		sqlOrder: &r.order, sqlEvents: &r.events, sqlKey: &r.key,
-		sqlCallbacks: &r.callbacks, sqlWebhook: &r.webhook, sqlAudits: &r.audits, sqlPing: &r.pinged,
+		sqlCallbacks: &r.callbacks, sqlPending: &r.pending, sqlWebhook: &r.webhook, sqlAudits: &r.audits, sqlPing: &r.pinged,
 		sqlPauses: &r.pauses,
 		sqlCase:   &r.caseByID, sqlSettlement: &r.settlement, sqlSettlements: &r.settlements, sqlSettlementCounts: &r.settlementCounts,
 		sqlAllRows: &r.allRows, sqlOutcomeRows: &r.outcomeRows, sqlUnsettled: &r.unsettled,
@@ -89,19 +93,21 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 		sqlWebhooks: &r.webhooks, sqlPlace: &r.place, sqlTries: &r.tries,
 		sqlEndpoint: &r.endpoint, sqlEndpoints: &r.endpoints, sqlParked: &r.parked,
 	} {
-		statement, err := pool.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with pool
+		statement, err := pool.PrepareContext(ctx, positional(text)) //nolint:sqlclosecheck // closed with pool
 		if err != nil {
 			return nil, fmt.Errorf("prepare %q: %w", text, err)
 		}
 		*into = statement
 	}
-	for _, size := range []int{seqsOne, seqsFew, seqsMany} {
-		//nolint:gosec,sqlclosecheck // only placeholders are added; closed with pool
-		statement, err := pool.PrepareContext(ctx, `SELECT order_no, seq FROM orders WHERE order_no IN (`+placeholders(size)+`)`)
-		if err != nil {
-			return nil, fmt.Errorf("prepare seqs of %d: %w", size, err)
+	for columns, into := range map[string]map[int]*sql.Stmt{`order_no, seq`: r.seqs, `state, contact`: r.byNo} {
+		for _, size := range []int{one, few, many} {
+			//nolint:sqlclosecheck // closed with pool
+			statement, err := pool.PrepareContext(ctx, positional(`SELECT `+columns+` FROM orders WHERE order_no IN (`+placeholders(size)+`)`))
+			if err != nil {
+				return nil, fmt.Errorf("prepare list of %d: %w", size, err)
+			}
+			into[size] = statement
 		}
-		r.seqs[size] = statement
 	}
 	return r, nil
 }

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"; pure Go, so that the binary needs no C compiler
@@ -30,9 +32,9 @@ func sqliteMigrations() fs.FS {
 // Pragmas of the three kinds of connections. FULL makes each commit reach the disk
 // before it returns; with less, WAL mode may lose the last ones when power fails. No
 // automatic checkpoint: the checkpointer does it, off the writer's way. The caches (KiB)
-// are small, since the kernel caches the same pages: together they may take 40 MiB.
+// are small, since the kernel caches the same pages: together they may take 33 MiB.
 const (
-	writerPragmas = "journal_mode(WAL) synchronous(FULL) busy_timeout(5000) temp_store(MEMORY) cache_size(-24576) " +
+	writerPragmas = "journal_mode(WAL) synchronous(FULL) busy_timeout(5000) temp_store(MEMORY) cache_size(-16384) " +
 		"wal_autocheckpoint(0) journal_size_limit(16777216)"
 	readerPragmas     = "query_only(1) busy_timeout(5000) temp_store(MEMORY) cache_size(-2048)"
 	checkpointPragmas = "synchronous(FULL) busy_timeout(1000) cache_size(-1024)"
@@ -56,6 +58,20 @@ func sqliteDSN(path, pragmas string) string {
 	}
 	dsn := url.URL{Scheme: "file", Path: slashed, RawQuery: url.Values{"_pragma": strings.Fields(pragmas)}.Encode()}
 	return dsn.String()
+}
+
+// numbered matches the parameters of a statement.
+var numbered = regexp.MustCompile(`\$([0-9]+)`)
+
+// positional writes the parameters of a statement that stand in their order, each once,
+// as "?". What has a name the driver looks up by it, with each call and each parameter.
+func positional(text string) string {
+	for i, match := range numbered.FindAllStringSubmatch(text, -1) {
+		if match[1] != strconv.Itoa(i+1) {
+			return text
+		}
+	}
+	return numbered.ReplaceAllString(text, "?")
 }
 
 // prepareFile creates the database file and its folder, readable by the owner only

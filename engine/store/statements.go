@@ -15,8 +15,8 @@ const (
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (order_no) DO NOTHING`
 	// Channel, backend and created_at never change. Naming them would make SQLite write
 	// their index entries again.
-	sqlUpdateOrder = `UPDATE orders SET seq = $2, status = $3, diagnosis = $4, stage = $5, updated_at = $6, state = $7, contact = $8
-WHERE order_no = $1 AND seq = $9`
+	sqlUpdateOrder = `UPDATE orders SET seq = $1, status = $2, diagnosis = $3, stage = $4, updated_at = $5, state = $6, contact = $7
+WHERE order_no = $8 AND seq = $9`
 	sqlInsertEvent = `INSERT INTO events (order_no, seq, type, at, event) VALUES ($1, $2, $3, $4, $5)`
 
 	sqlTaskFence = `SELECT token FROM tasks WHERE order_no = $1 AND kind = $2 AND target = $3`
@@ -25,18 +25,18 @@ ON CONFLICT (order_no, kind, target) DO UPDATE
 SET due_at = excluded.due_at, tries = excluded.tries, token = excluded.token, lease_until = excluded.lease_until`
 	sqlDeleteTask = `DELETE FROM tasks WHERE order_no = $1 AND kind = $2 AND target = $3`
 	// Free tasks and those whose lease has ended are found through an index each.
-	sqlClaimTasks = `UPDATE tasks SET token = $1, lease_until = $2 WHERE (order_no, kind, target) IN (
-SELECT order_no, kind, target FROM (
-SELECT * FROM (SELECT order_no, kind, target, due_at FROM tasks WHERE lease_until = 0 AND due_at <= $3 ORDER BY due_at LIMIT $5) AS free
+	sqlClaimTasks = `UPDATE tasks SET token = $1, lease_until = $2 WHERE id IN (
+SELECT id FROM (
+SELECT * FROM (SELECT id, due_at FROM tasks WHERE lease_until = 0 AND due_at <= $3 ORDER BY due_at LIMIT $5) AS free
 UNION ALL
-SELECT order_no, kind, target, due_at FROM tasks WHERE lease_until <> 0 AND lease_until < $4 AND due_at <= $3
+SELECT id, due_at FROM tasks WHERE lease_until <> 0 AND lease_until < $4 AND due_at <= $3
 ) AS claimable ORDER BY due_at LIMIT $5)
 RETURNING order_no, kind, target, due_at, tries`
 
 	sqlCallbackExists = `SELECT 1 FROM callbacks WHERE channel = $1 AND dedupe_key = $2`
 	sqlInsertCallback = `INSERT INTO callbacks (channel, dedupe_key, order_no, state, notification, raw, received_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)`
-	sqlSettleCallback = `UPDATE callbacks SET state = $3 WHERE channel = $1 AND dedupe_key = $2`
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (channel, dedupe_key) DO NOTHING`
+	sqlSettleCallback = `UPDATE callbacks SET state = $1 WHERE channel = $2 AND dedupe_key = $3`
 
 	sqlInsertRejected = `INSERT INTO rejected_callbacks (channel, order_no, reason, received_at, expires_at, size, raw)
 VALUES ($1, $2, $3, $4, $5, $6, $7)`
@@ -128,7 +128,7 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
 		sqlPutOptIn: &w.putOptIn, sqlDropOptOut: &w.dropOptOut, sqlPutOptOut: &w.putOptOut, sqlPutDead: &w.putDead, sqlDropDead: &w.dropDead,
 		sqlPutTemplate: &w.putTemplate, sqlReseal: &w.reseal,
 	} {
-		statement, err := conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with conn
+		statement, err := conn.PrepareContext(ctx, positional(text)) //nolint:sqlclosecheck // closed with conn
 		if err != nil {
 			return nil, fmt.Errorf("prepare %q: %w", text, err)
 		}

@@ -171,7 +171,7 @@ type Stats struct {
 
 // Stats returns the totals; Writes divided by Groups is how well writes are grouped.
 func (s *Store) Stats() Stats {
-	return Stats{Writes: s.writer.requests.Load(), Groups: s.writer.groups.Load()}
+	return Stats{Writes: s.writer.commits.Load(), Groups: s.writer.groups.Load()}
 }
 
 // Ready reports whether the store can read, and whether its writer takes work.

@@ -16,8 +16,8 @@ const (
 	// queueSize bounds the requests that wait for the writer. Beyond it callers wait
 	// outside, until their context ends.
 	queueSize = 1024
-	// groupSize bounds one transaction, and with it how long the first of a group
-	// waits for the work of the others: about 50 µs each.
+	// groupSize bounds the commits of one transaction, and with it how long the first of
+	// a group waits for the work of the others: about 50 µs each.
 	groupSize = 256
 )
 
@@ -28,6 +28,7 @@ type action func(context.Context, *writes) error
 
 type request struct {
 	act   action
+	size  int   // commits in it
 	err   error // of the last run
 	claim atomic.Bool
 	done  chan error // one value, by whoever claimed
@@ -47,7 +48,7 @@ type writer struct {
 	changed    atomic.Int64               // rows since the store was opened
 	grown      chan struct{}              // holds a value when changed has risen
 	groups     atomic.Int64               // transactions that were made durable
-	requests   atomic.Int64               // requests in them
+	commits    atomic.Int64               // commits in them
 }
 
 func newWriter(statements *writes) *writer {
@@ -64,8 +65,11 @@ func newWriter(statements *writes) *writer {
 // do runs act in the next group and returns once that is durable. When ctx ends before
 // the group began, act does not run; after that do waits for the outcome, so that the
 // caller always knows it.
-func (w *writer) do(ctx context.Context, act action) error {
-	r := &request{act: act, done: make(chan error, 1)}
+func (w *writer) do(ctx context.Context, act action) error { return w.doMany(ctx, 1, act) }
+
+// doMany is do for an act that stands for as many commits.
+func (w *writer) doMany(ctx context.Context, size int, act action) error {
+	r := &request{act: act, size: size, done: make(chan error, 1)}
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("wait for the writer: %w", ctx.Err())
@@ -139,14 +143,16 @@ func (w *writer) pause(work func(context.Context)) {
 // gather takes what is queued now, without waiting for more.
 func (w *writer) gather(first *request) []*request {
 	var group []*request
+	size := 0
 	if first != nil && first.take() {
-		group = append(group, first)
+		group, size = append(group, first), first.size
 	}
-	for len(group) < groupSize {
+	for size < groupSize {
 		select {
 		case r := <-w.queue:
 			if r.take() {
 				group = append(group, r)
+				size += r.size
 			}
 		default:
 			return group
@@ -204,7 +210,9 @@ func (w *writer) attempt(ctx context.Context, group []*request) (int, error) {
 	}
 	crash.At(crash.AfterTransaction)
 	w.groups.Add(1)
-	w.requests.Add(int64(len(group)))
+	for _, r := range group {
+		w.commits.Add(int64(r.size))
+	}
 	return -1, nil
 }
 

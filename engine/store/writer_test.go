@@ -33,7 +33,7 @@ func held(t *testing.T) (s *Store, release func()) {
 func queue(w *writer, actions ...action) []*request {
 	requests := make([]*request, len(actions))
 	for i, act := range actions {
-		requests[i] = &request{act: act, done: make(chan error, 1)}
+		requests[i] = &request{act: act, size: 1, done: make(chan error, 1)}
 		w.queue <- requests[i]
 	}
 	return requests

@@ -193,7 +193,8 @@ func TestTopicsOpenToTheirTokens(t *testing.T) {
 		{"cases:A1", view, hub.ErrForbidden},
 		{"", view, hub.ErrForbidden},
 	} {
-		audience, err := NewTopics(ts).Authorize(context.Background(), c.topic, c.token)
+		grant, err := NewTopics(ts).Authorize(context.Background(), c.topic, c.token)
+		audience := grant.Audience
 		if !errors.Is(err, c.want) || (err == nil) != (audience != "") {
 			t.Errorf("%q: %q, %v, want %v", c.topic, audience, err, c.want)
 		}

@@ -103,22 +103,30 @@ func (t *Tokens) Verify(kind Kind, subject, token string, now time.Time) error {
 // Subject returns what a genuine token is for. An expired one gives its subject and
 // ErrTokenExpired; anything else gives ErrForbidden. It may be handed any bytes.
 func (t *Tokens) Subject(kind Kind, token string, now time.Time) (string, error) {
+	subject, _, err := t.Open(kind, token, now)
+	return subject, err
+}
+
+// Open is Subject and tells until when the token works.
+func (t *Tokens) Open(kind Kind, token string, now time.Time) (subject string, until time.Time, err error) {
 	if len(token) > MaxToken || strings.ContainsAny(token, "\r\n") { // which the decoder would skip
-		return "", ErrForbidden
+		return "", time.Time{}, ErrForbidden
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(b) <= headLen+codeLen {
-		return "", ErrForbidden
+		return "", time.Time{}, ErrForbidden
 	}
 	payload, sum := b[:len(b)-codeLen], b[len(b)-codeLen:]
 	if !t.signed(payload, sum) || payload[0] != version || payload[1] != byte(kind) {
-		return "", ErrForbidden
+		return "", time.Time{}, ErrForbidden
 	}
-	subject := string(payload[headLen:])
-	if end := binary.BigEndian.Uint64(payload[2:]); end <= uint64(now.Unix()) { // #nosec G115 -- after 1970
-		return subject, ErrTokenExpired
+	subject = string(payload[headLen:])
+	end := binary.BigEndian.Uint64(payload[2:])
+	until = time.Unix(int64(end), 0)
+	if end <= uint64(now.Unix()) { // #nosec G115 -- after 1970
+		return subject, until, ErrTokenExpired
 	}
-	return subject, nil
+	return subject, until, nil
 }
 
 func (t *Tokens) signed(payload, sum []byte) bool {

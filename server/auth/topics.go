@@ -47,20 +47,23 @@ var topicKinds = map[string]Kind{TopicOrder: KindView, TopicInbox: KindInbox}
 
 // Authorize implements hub.Authorizer. Announcements are for everyone; a topic of no
 // known kind is forbidden like one with a foreign token.
-func (t *Topics) Authorize(_ context.Context, topic, token string) (hub.Audience, error) {
+func (t *Topics) Authorize(_ context.Context, topic, token string) (hub.Grant, error) {
 	if topic == TopicAnnouncements {
-		return AudiencePublic, nil
+		return hub.Grant{Audience: AudiencePublic}, nil
 	}
 	name, subject, _ := strings.Cut(topic, ":")
 	kind, ok := topicKinds[name]
 	if !ok {
-		return "", hub.ErrForbidden
+		return hub.Grant{}, hub.ErrForbidden
 	}
-	switch err := t.tokens.Verify(kind, subject, token, time.Now()); {
+	named, until, err := t.tokens.Open(kind, token, time.Now())
+	switch {
+	case named != subject || subject == "":
+		return hub.Grant{}, hub.ErrForbidden
 	case err == nil:
-		return AudiencePayer, nil
+		return hub.Grant{Audience: AudiencePayer, Until: until}, nil
 	case errors.Is(err, ErrTokenExpired):
-		return "", hub.ErrTokenExpired
+		return hub.Grant{}, hub.ErrTokenExpired
 	}
-	return "", hub.ErrForbidden
+	return hub.Grant{}, hub.ErrForbidden
 }

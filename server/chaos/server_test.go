@@ -38,10 +38,14 @@ type server struct {
 	dir     string
 	address string
 	env     []string
-	giveUp  func() // ends the run
+	// settings are files, of which lives take turns: in one callbacks are weighed and then
+	// acknowledged, in the next it is the other way round.
+	settings []string
+	giveUp   func() // ends the run
 
 	mu     sync.Mutex // guards what follows
 	life   *life
+	lives  int
 	deaths []string
 	downs  []span // when it was away
 }
@@ -72,8 +76,13 @@ func newServer(t testing.TB, giveUp func(), gateway, webhooks, secret string) *s
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	first := filepath.Join(dir, "first.yaml")
+	if err := os.WriteFile(first, []byte(settings+"weigh_at_once: 0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.settings = []string{file, first}
 	s.env = []string{
-		"PATH=" + os.Getenv("PATH"), "ANXIN_LISTEN=" + s.address, "ANXIN_DATA_DIR=" + s.dir, "ANXIN_CONFIG=" + file,
+		"PATH=" + os.Getenv("PATH"), "ANXIN_LISTEN=" + s.address, "ANXIN_DATA_DIR=" + s.dir,
 		"ANXIN_API_KEYS=shop:" + apiKey, "ANXIN_SANDBOX=on", "ANXIN_SANDBOX_GATEWAY=" + gateway,
 		// Each payer has an address of its own, or they would share one's rate limits.
 		"ANXIN_TRUSTED_PROXIES=127.0.0.1", "ANXIN_LOG_LEVEL=warning",
@@ -142,9 +151,13 @@ func (s *server) start(doom string) *life {
 func (s *server) begin(doom string) *life {
 	s.t.Helper()
 	l := &life{cmd: exec.Command(s.binary), up: make(chan struct{}), ended: make(chan struct{})}
-	l.cmd.Env = s.env
+	s.mu.Lock()
+	s.lives++
+	settings := s.settings[s.lives%len(s.settings)]
+	s.mu.Unlock()
+	l.cmd.Env = append(slices.Clip(s.env), "ANXIN_CONFIG="+settings)
 	if doom != "" {
-		l.cmd.Env = append(slices.Clip(l.cmd.Env), "ANXIN_CRASH="+doom)
+		l.cmd.Env = append(l.cmd.Env, "ANXIN_CRASH="+doom)
 	}
 	stderr, err := l.cmd.StderrPipe()
 	if err != nil {
@@ -281,7 +294,7 @@ func doom(rng *rand.Rand, life time.Duration) string {
 		aSecond = 200
 	case crash.BeforeCommit, crash.AfterCommit, crash.BeforeTransaction, crash.AfterTransaction:
 		aSecond = 60
-	case crash.BeforeQuery, crash.AfterQuery, crash.BeforeSend, crash.AfterSend, crash.BeforeMessage, crash.AfterMessage, crash.BeforeAnswer:
+	case crash.BeforeQuery, crash.AfterQuery, crash.BeforeSend, crash.AfterSend, crash.BeforeMessage, crash.AfterMessage, crash.BeforeAnswer, crash.BeforeWeighing:
 	}
 	return fmt.Sprintf("%s:%d", place, 1+rng.IntN(int(aSecond*life.Seconds())))
 }

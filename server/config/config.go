@@ -8,6 +8,7 @@ import (
 
 	"anxin/engine/order"
 	"anxin/frontend/page"
+	"anxin/hub"
 )
 
 // Config is everything that the server is told. It is complete and consistent: whoever
@@ -38,12 +39,15 @@ type Config struct {
 	Brands   map[string]Brand // of merchants that have their own, by the name of their api key
 	Stages   order.StageLimits
 	CheckGap time.Duration // between two check-nows of one order
+	// WeighAtOnce is how many callbacks are weighed at a time before they are acknowledged.
+	WeighAtOnce int
 	// DuplicateWindow is how far apart two orders for one purchase are registered at most.
 	DuplicateWindow time.Duration
 
 	Origins        []string // browsers' pages that may call besides our own
 	TrustedProxies []netip.Prefix
 	Behaviour      bool          // whether pages report what is done on them
+	Live           hub.Limits    // of what live clients may take; zero = the hub's default
 	Drain          time.Duration // over which live clients are sent away at a stop
 	Log            Log
 }
@@ -103,8 +107,9 @@ const (
 	defaultViewLife = 45 * 24 * time.Hour
 	// An inbox holds messages of many orders and is opened from the merchant's app,
 	// which gets a fresh token at each registration.
-	defaultInboxLife = 90 * 24 * time.Hour
-	defaultCheckGap  = 5 * time.Second
+	defaultInboxLife   = 90 * 24 * time.Hour
+	defaultCheckGap    = 5 * time.Second
+	defaultWeighAtOnce = 16
 	// Who fears that the first payment was lost pays again within the day.
 	defaultDuplicateWindow = 24 * time.Hour
 	// The whole stop may take 10 s; half of it spreads the reconnections.
@@ -113,15 +118,17 @@ const (
 
 // Limits of settings: outside of them there is a mistake, not a wish.
 const (
-	minLife      = time.Minute
-	maxLife      = 366 * 24 * time.Hour
-	maxStage     = 24 * time.Hour
-	maxCheckGap  = 10 * time.Minute
-	maxWindow    = 31 * 24 * time.Hour // beyond a month, buying the same again is a habit
-	maxDrain     = 8 * time.Second     // leaves 2 s of the 10 s for closing the store
-	minAPIKey    = 24                  // characters; 24 random base64 ones are 144 bits
-	minTokenKey  = 32                  // bytes: the size of the HMAC-SHA256 output (RFC 2104, section 3)
-	devAPIKey    = "dev"
-	sandboxShop  = "sandbox"
-	generatedLen = 32 // bytes of a generated secret
+	minLife     = time.Minute
+	maxLife     = 366 * 24 * time.Hour
+	maxStage    = 24 * time.Hour
+	maxCheckGap = 10 * time.Minute
+	// maxWeighAtOnce is how many commits the store takes in one go.
+	maxWeighAtOnce = 256
+	maxWindow      = 31 * 24 * time.Hour // beyond a month, buying the same again is a habit
+	maxDrain       = 8 * time.Second     // leaves 2 s of the 10 s for closing the store
+	minAPIKey      = 24                  // characters; 24 random base64 ones are 144 bits
+	minTokenKey    = 32                  // bytes: the size of the HMAC-SHA256 output (RFC 2104, section 3)
+	devAPIKey      = "dev"
+	sandboxShop    = "sandbox"
+	generatedLen   = 32 // bytes of a generated secret
 )

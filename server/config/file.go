@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"anxin/engine/order"
+	"anxin/hub"
 )
 
 // maxFile bounds the configuration file; a real one has a few kilobytes.
@@ -42,6 +43,7 @@ type file struct {
 		Channels map[string]string `yaml:"channels"`
 	} `yaml:"late_success"`
 	CheckGap       duration `yaml:"check_gap"`
+	WeighAtOnce    *int     `yaml:"weigh_at_once"`
 	Duplicates     duration `yaml:"duplicate_window"`
 	AllowedOrigins []string `yaml:"allowed_origins"`
 	TokenLifetimes struct {
@@ -50,6 +52,14 @@ type file struct {
 	} `yaml:"token_lifetimes"`
 	DrainWindow duration `yaml:"drain_window"`
 	Behaviour   string   `yaml:"behaviour"`
+	Live        struct {
+		Connections int `yaml:"max_connections"`
+		PerAddress  int `yaml:"max_per_address"`
+		PerToken    int `yaml:"max_per_token"`
+		LongPolls   int `yaml:"max_long_polls"`
+		Topics      int `yaml:"max_topics"`
+		FrameRate   int `yaml:"frame_rate"`
+	} `yaml:"live"`
 }
 
 // duration reads "90s", "5m", "720h".
@@ -146,19 +156,27 @@ func (f file) apply(l *loader) Config {
 			Prolonged: time.Duration(cmp.Or(f.Stages.Prolonged, duration(order.DefaultStageLimits.Prolonged))),
 		},
 		CheckGap:        time.Duration(cmp.Or(f.CheckGap, duration(defaultCheckGap))),
+		WeighAtOnce:     defaultWeighAtOnce,
 		DuplicateWindow: time.Duration(cmp.Or(f.Duplicates, duration(defaultDuplicateWindow))),
 		Origins:         f.AllowedOrigins,
 		Tokens: Lifetimes{
 			View:  time.Duration(cmp.Or(f.TokenLifetimes.View, duration(defaultViewLife))),
 			Inbox: time.Duration(cmp.Or(f.TokenLifetimes.Inbox, duration(defaultInboxLife))),
 		},
-		Drain:     time.Duration(cmp.Or(f.DrainWindow, duration(defaultDrain))),
+		Drain: time.Duration(cmp.Or(f.DrainWindow, duration(defaultDrain))),
+		Live: hub.Limits{
+			MaxConnections: f.Live.Connections, MaxPerIP: f.Live.PerAddress, MaxPerToken: f.Live.PerToken,
+			MaxWaits: f.Live.LongPolls, MaxTopics: f.Live.Topics, FrameRate: f.Live.FrameRate,
+		},
 		Behaviour: f.Behaviour != "off",
 	}
 	if !slices.Contains([]string{"", "on", "off"}, f.Behaviour) {
 		p.add("behaviour", "must be on or off")
 	}
 	f.applyBrands(&c, p)
+	if f.WeighAtOnce != nil {
+		c.WeighAtOnce = *f.WeighAtOnce
+	}
 	f.applyBackends(&c, p)
 	f.applyLateSuccess(&c, p)
 	f.applyChannels(&c, l)
@@ -206,6 +224,9 @@ func (f file) applyLateSuccess(c *Config, p *problems) {
 }
 
 func (c Config) checkFigures(p *problems) {
+	if c.WeighAtOnce < 0 || c.WeighAtOnce > maxWeighAtOnce {
+		p.add("weigh_at_once", "must be 0 to %d", maxWeighAtOnce)
+	}
 	if c.Stages.Prolonged <= c.Stages.Delayed || c.Stages.Prolonged > maxStage {
 		p.add("stages.prolonged", "must be longer than stages.delayed and at most %v", maxStage)
 	}
@@ -219,6 +240,10 @@ func (c Config) checkFigures(p *problems) {
 	}
 	if c.DuplicateWindow > maxWindow {
 		p.add("duplicate_window", "must be at most %v", maxWindow)
+	}
+	l := c.Live
+	if min(l.MaxConnections, l.MaxPerIP, l.MaxPerToken, l.MaxWaits, l.MaxTopics, l.FrameRate) < 0 {
+		p.add("live", "no limit may be negative")
 	}
 	if c.Drain > maxDrain {
 		p.add("drain_window", "must be at most %v", maxDrain)

@@ -54,6 +54,8 @@ func (a *api) operator(c *fiber.Ctx) (string, error) {
 type caller struct {
 	backend string // "" = the bearer of a view token
 	orderNo string
+	token   string    // the view token
+	until   time.Time // its end
 }
 
 // caller admits api keys and the view token of the order in the path. Nothing has been
@@ -72,7 +74,7 @@ func (a *api) caller(c *fiber.Ctx) (caller, error) {
 
 // bearerOf admits the view token of an order.
 func (a *api) bearerOf(c *fiber.Ctx, orderNo, token string) (caller, error) {
-	subject, err := a.deps.Tokens.Subject(auth.KindView, token, time.Now())
+	subject, until, err := a.deps.Tokens.Open(auth.KindView, token, time.Now())
 	switch {
 	case errors.Is(err, auth.ErrForbidden):
 		return caller{}, a.limits.failed(c, errUnauthorized)
@@ -81,7 +83,7 @@ func (a *api) bearerOf(c *fiber.Ctx, orderNo, token string) (caller, error) {
 	case err != nil:
 		return caller{}, errTokenExpired
 	}
-	return caller{orderNo: orderNo}, nil
+	return caller{orderNo: orderNo, token: strings.Clone(token), until: until}, nil
 }
 
 // ownOrder admits api keys only, with the order of the path if it is the caller's.

@@ -37,8 +37,8 @@ func (s *liveTruth) Seqs(context.Context, []string) (map[string]int64, error) {
 	return map[string]int64{}, nil
 }
 
-func (*liveTruth) Authorize(context.Context, string, string) (hub.Audience, error) {
-	return "payer", nil
+func (*liveTruth) Authorize(context.Context, string, string) (hub.Grant, error) {
+	return hub.Grant{Audience: "payer"}, nil
 }
 
 func liveState(topic string, seq int64) hub.Message {

@@ -26,8 +26,17 @@ func metricsText(e engine.Counts, channels []engine.ChannelState, h hub.Stats) [
 	for _, info := range hub.CloseCodes() {
 		fmt.Fprintf(&b, "%s{code=\"%d\"} %d\n", closes, info.Code, h.Closes[info.Code])
 	}
+	histogramText(&b, "anxin_live_publish_to_write_seconds", "From the publication of a state on this node to its write to a client.", h.Waited)
 	channelText(&b, channels)
 	return []byte(b.String())
+}
+
+func histogramText(b *strings.Builder, name, help string, h hub.Histogram) {
+	fmt.Fprintf(b, "# HELP %s %s\n# TYPE %s histogram\n", name, help, name)
+	for _, bucket := range h.Buckets {
+		fmt.Fprintf(b, "%s_bucket{le=\"%g\"} %d\n", name, bucket.UpTo.Seconds(), bucket.Count)
+	}
+	fmt.Fprintf(b, "%s_bucket{le=\"+Inf\"} %d\n%s_sum %g\n%s_count %d\n", name, h.Count, name, h.Sum.Seconds(), name, h.Count)
 }
 
 // channelText writes what differs by channel. Names are letters, digits, _ and -.
@@ -61,6 +70,9 @@ func engineMetrics(c engine.Counts) []metric {
 		{"anxin_callbacks_rejected_kept_total", "counter", "Refused callbacks that operators can look at.", float64(c.RejectedKept)},
 		{"anxin_callbacks_rejected_dropped_total", "counter", "Refused callbacks beyond the sample that is kept.", float64(c.RejectedDropped)},
 		{"anxin_callbacks_in_quarantine", "gauge", "Callbacks waiting for their orders, counted once a minute.", float64(c.InQuarantine)},
+		{"anxin_callbacks_stored_first_total", "counter", "Notifications that were acknowledged before they were weighed.", float64(c.StoredFirst)},
+		{"anxin_callbacks_unweighed", "gauge", "Acknowledged notifications that this node has yet to weigh.", float64(c.Unweighed)},
+		{"anxin_callbacks_unweighed_seconds", "gauge", "How long the oldest of them has waited.", c.UnweighedFor.Seconds()},
 		{"anxin_queries_total", "counter", "Questions put to channels.", float64(c.Queries)},
 		{"anxin_query_failures_total", "counter", "Questions to channels without a usable answer.", float64(c.QueryFailures)},
 		{"anxin_deferrals_total", "counter", "Queries and deliveries put off to a later time.", float64(c.Deferrals)},
@@ -79,6 +91,8 @@ func hubMetrics(s hub.Stats) []metric {
 		{"anxin_live_frames_sent_total", "counter", "Frames to clients.", float64(s.FramesOut)},
 		{"anxin_live_conflations_total", "counter", "States replaced by newer ones before a client took them.", float64(s.Conflations)},
 		{"anxin_live_repairs_total", "counter", "States found by the sweep because no message brought them.", float64(s.Repairs)},
+		{"anxin_live_sweeps_total", "counter", "Comparisons of all watched topics with the store.", float64(s.Sweeps)},
+		{"anxin_live_sweep_seconds_total", "counter", "Time that these comparisons took.", s.SweepTime.Seconds()},
 		{"anxin_live_errors_total", "counter", "Error frames sent.", float64(s.Errors)},
 		{"anxin_live_bus_malformed_total", "counter", "Bus messages that could not be read.", float64(s.Malformed)},
 		{"anxin_live_peer_closes_total", "counter", "Live connections ended by the client or the network.", float64(s.PeerCloses)},

@@ -61,7 +61,7 @@ func (a *api) viewer(c *fiber.Ctx) (caller, error) {
 // visit is what the hub is told of a caller. The seq that a browser's EventSource sends
 // when it connects again goes before the one that its address began with.
 func (a *api) visit(c *fiber.Ctx, who caller) (hub.Visit, error) {
-	v := hub.Visit{Topic: auth.OrderTopic(who.orderNo), Audience: auth.AudiencePayer, Remote: strings.Clone(c.IP()), After: -1}
+	v := hub.Visit{Topic: auth.OrderTopic(who.orderNo), Audience: auth.AudiencePayer, Until: who.until, Token: who.token, Remote: strings.Clone(c.IP()), After: -1}
 	if who.backend != "" {
 		v.Audience = auth.AudienceBackend
 	}

@@ -1,0 +1,186 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"anxin/engine"
+	"anxin/engine/channel"
+	"anxin/engine/order"
+)
+
+// storingFirst has the engine acknowledge every callback before it weighs it.
+func (h *house) storingFirst() {
+	h.t.Helper()
+	h.stopRun()
+	h.cfg.WeighAtOnce = -1
+	h.start()
+}
+
+// dead is an engine that takes callbacks in and does not run, as one whose process dies
+// right after its answers.
+func (h *house) dead() {
+	h.t.Helper()
+	h.storingFirst()
+	h.stopRun()
+}
+
+func (h *house) pending(orderNo string) int {
+	h.t.Helper()
+	list, err := h.store.Callbacks(context.Background(), orderNo, engine.CallbackPending, 0)
+	fatal(h.t, err)
+	return len(list)
+}
+
+func TestCallbackIsAcknowledgedWhenItIsStoredAndWeighedBehind(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		h.register("A1", withWebhook)
+		h.dead()
+		if status := h.callback(paidNote("A1", "c1")); status != 200 {
+			t.Fatalf("answered %d", status)
+		}
+		h.wantPayment("A1", order.Pending, order.StatusAwaiting)
+		if c := h.Counts(); h.pending("A1") != 1 || c.StoredFirst != 1 || c.Unweighed != 1 {
+			t.Errorf("%d are pending, counted %+v", h.pending("A1"), c)
+		}
+		if status := h.callback(paidNote("A1", "c1")); status != 200 || h.Counts().Duplicates != 1 {
+			t.Errorf("its duplicate was answered %d", status)
+		}
+		h.start()
+		synctest.Wait()
+		h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
+		if got := h.backend.types("A1"); !slices.Equal(got, []string{"order.succeeded"}) {
+			t.Errorf("the backend was told %v", got)
+		}
+		if left := h.pending("A1"); left != 0 {
+			t.Errorf("%d are still pending", left)
+		}
+	})
+}
+
+func TestNothingThatWasAcknowledgedIsForgottenAtARestart(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		const many = 150 // more than are weighed in one commit
+		h.dead()
+		for i := range many {
+			h.register(fmt.Sprint("A", i))
+			h.callback(paidNote(fmt.Sprint("A", i), fmt.Sprint("c", i)))
+		}
+		h.start()
+		synctest.Wait()
+		for i := range many {
+			h.wantPayment(fmt.Sprint("A", i), order.Succeeded, order.StatusSucceeded)
+			h.wantTimeline(fmt.Sprint("A", i))
+		}
+	})
+}
+
+func TestCallbacksOfOneOrderAreWeighedInTheOrderOfReceipt(t *testing.T) {
+	t.Parallel()
+	refunded := note{OrderNo: "A1", Key: "c2", Evidence: claims(order.ClaimsRefunded)}
+	refunded.Evidence.Refund = &order.RefundEvidence{ID: "r1", Amount: &price}
+	for name, live := range map[string]func(h *house){
+		"while it runs": (*house).storingFirst,
+		"at a restart":  (*house).dead,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, h *house) {
+				h.register("A1", withWebhook)
+				live(h)
+				h.callback(paidNote("A1", "c1"))
+				h.callback(refunded)
+				if name == "at a restart" {
+					h.start()
+				}
+				synctest.Wait()
+				h.wantPayment("A1", order.Refunded, order.StatusRefunded)
+				h.wantGapless("A1")
+				if got := h.backend.types("A1"); !slices.Equal(got, []string{"order.succeeded", "order.refunded"}) {
+					t.Errorf("the backend was told %v", got)
+				}
+			})
+		})
+	}
+}
+
+func TestStoredCallbackForAnUnknownOrderGoesIntoQuarantine(t *testing.T) {
+	t.Parallel()
+	for _, gap := range []time.Duration{0, time.Second, time.Minute} {
+		t.Run(gap.String(), func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, h *house) {
+				h.storingFirst()
+				h.callback(paidNote("A1", "c1"))
+				h.pass(gap)
+				if c := h.Counts(); c.Quarantined != 1 || c.Unweighed != 0 {
+					t.Errorf("counted %+v", c)
+				}
+				h.register("A1")
+				h.pass(3 * time.Second)
+				h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
+				h.wantTasks("A1")
+			})
+		})
+	}
+}
+
+// Another node stored it, and is no more.
+func TestCallbackThatNoNodeRemembersIsFound(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		h.register("A1")
+		h.pass(time.Minute)
+		stored := paidNote("A1", "c1")
+		stored.Evidence.Source = order.FromCallback
+		err := h.store.Commit(context.Background(), engine.Commit{Callbacks: []engine.Callback{{
+			CallbackKey: engine.CallbackKey{Channel: pay, DedupeKey: "c1"}, OrderNo: "A1", State: engine.CallbackPending,
+			Notification: channel.Notification{OrderNo: "A1", DedupeKey: "c1", Evidence: stored.Evidence},
+			Raw:          channel.Request{ReceivedAt: time.Now()},
+		}}})
+		fatal(t, err)
+		h.pass(9 * time.Second)
+		h.wantPayment("A1", order.Pending, order.StatusAwaiting) // whoever stored it may yet weigh it
+		h.pass(10 * time.Second)
+		h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
+	})
+}
+
+func TestStoreThatCannotWriteDelaysTheWeighing(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		h.register("A1")
+		h.register("A2")
+		h.cfg.WeighAtOnce = -1
+		broken := true
+		h.through(func(s engine.Store) engine.Store {
+			return &failingCommits{s, func(c engine.Commit) bool { return c.Order != nil && c.Order.OrderNo == "A1" && broken }}
+		})
+		h.callback(paidNote("A1", "c1"), paidNote("A2", "c2"))
+		h.pass(time.Second)
+		h.wantPayment("A1", order.Pending, order.StatusAwaiting)
+		h.wantPayment("A2", order.Succeeded, order.StatusSucceeded) // its neighbour is none the worse
+		broken = false
+		h.pass(20 * time.Second)
+		h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
+	})
+}
+
+// However many are acknowledged first, there is an end to it.
+func TestABacklogThatIsFullIsNotMadeLonger(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		h.register("A1")
+		h.dead()
+		h.FillBacklog("other")
+		h.callback(paidNote("A1", "c1"))
+		h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
+		h.start()
+	})
+}

@@ -1,0 +1,102 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"anxin/engine"
+	"anxin/engine/order"
+)
+
+func testCommitEach(t *testing.T, s engine.Store) {
+	t.Helper()
+	first, second := created(t, s, "A1"), created(t, s, "A2")
+	claimed := func(o order.Order) engine.Commit { return following(o, o.Claim(start, order.Wait{})) }
+	commit(t, s, engine.Commit{Callbacks: []engine.Callback{callback("A1", "n1", engine.CallbackPending)}})
+	gap := claimed(second)
+	gap.Events = nil
+	outcomes := s.CommitEach(t.Context(), []engine.Commit{
+		claimed(first),
+		claimed(first), // the one before it was first
+		{Callbacks: []engine.Callback{callback("A1", "n1", engine.CallbackPending)}},
+		gap,
+		{Callbacks: []engine.Callback{callback("A1", "n2", engine.CallbackPending)}},
+		claimed(second),
+	})
+	if len(outcomes) != 6 {
+		t.Fatalf("%d outcomes", len(outcomes))
+	}
+	if outcomes[3] == nil {
+		t.Error("a commit with a gap was accepted")
+	}
+	outcomes[3] = nil
+	for i, want := range []error{nil, engine.ErrConflict, engine.ErrDuplicate, nil, nil, nil} {
+		if !errors.Is(outcomes[i], want) {
+			t.Errorf("commit %d: got %v, want %v", i, outcomes[i], want)
+		}
+	}
+	equal(t, "first", read(t, s, "A1"), first.Claim(start, order.Wait{}).Order)
+	equal(t, "second", read(t, s, "A2"), second.Claim(start, order.Wait{}).Order)
+	equal(t, "stored", len(callbacks(t, s, "A1", engine.CallbackPending)), 2)
+}
+
+func testOrdersByNo(t *testing.T, s engine.Store) {
+	t.Helper()
+	want := make(map[string]order.Order)
+	names := []string{"nobody"}
+	for i := range 20 { // more than the smallest statement asks for
+		o := created(t, s, fmt.Sprintf("A%d", i))
+		want[o.OrderNo], names = o, append(names, o.OrderNo)
+	}
+	got, err := s.OrdersByNo(t.Context(), names)
+	if err != nil {
+		t.Fatalf("read orders: %v", err)
+	}
+	equal(t, "orders", got, want)
+	none, err := s.OrdersByNo(t.Context(), []string{"nobody"})
+	if err != nil || len(none) != 0 {
+		t.Errorf("of none: %v, %v", none, err)
+	}
+}
+
+func testPendingCallbacks(t *testing.T, s engine.Store) {
+	t.Helper()
+	at := func(key string, state engine.CallbackState, received order.Time) engine.Callback {
+		c := callback("A1", key, state)
+		c.Raw.ReceivedAt = received.Std()
+		commit(t, s, engine.Commit{Callbacks: []engine.Callback{c}})
+		c.Raw.Body, c.Raw.Header, c.Raw.Query = nil, nil, ""
+		return c
+	}
+	late := at("late", engine.CallbackPending, start+2)
+	early := at("early", engine.CallbackPending, start+1)
+	also := at("also late", engine.CallbackPending, start+2)
+	at("done", engine.CallbackProcessed, start+1)
+	at("early to wait", engine.CallbackQuarantined, start+1)
+	at("too late", engine.CallbackPending, start+3)
+	var got []string
+	after := engine.CallbackPlace{}
+	for {
+		page, next, err := s.PendingCallbacks(t.Context(), start+3, after, 2)
+		if err != nil {
+			t.Fatalf("read pending callbacks: %v", err)
+		}
+		for _, c := range page {
+			got = append(got, c.DedupeKey)
+			equal(t, "notification", c.Notification, callback("A1", c.DedupeKey, "").Notification)
+		}
+		if len(page) == 0 {
+			break
+		}
+		after = next
+	}
+	equal(t, "pending", got, []string{early.DedupeKey, late.DedupeKey, also.DedupeKey})
+
+	commit(t, s, engine.Commit{Unknown: []engine.CallbackKey{early.CallbackKey}, Processed: []engine.CallbackKey{late.CallbackKey}})
+	left, _, err := s.PendingCallbacks(t.Context(), start+3, engine.CallbackPlace{}, 0)
+	if err != nil || len(left) != 1 || left[0].DedupeKey != also.DedupeKey {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	equal(t, "waiting for their order", len(callbacks(t, s, "A1", engine.CallbackQuarantined)), 2)
+}
