@@ -15,10 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"anxin/engine/channel"
 	"anxin/engine/channel/standardhook/standardhooktest"
 	"anxin/engine/order"
 	"anxin/hub/client"
+	"anxin/server/config"
 )
 
 // liveAccount is one provider's account as an operator configures it, with the provider
@@ -28,7 +31,7 @@ import (
 type liveAccount struct {
 	provider string
 	account  func(gateway string) object // channels.pay.account
-	files    map[string]string           // beside the configuration
+	files    func() map[string]string    // beside the configuration
 	env      []string
 	// callback tells that an order was paid in full; wrong says whether with a key that is
 	// not the provider's.
@@ -62,17 +65,44 @@ func (a liveAccount) start(t *testing.T, orderNo string, silent bool) *merchantS
 	}))
 	t.Cleanup(gateway.Close)
 	dir := t.TempDir()
-	for name, text := range a.files {
+	m.process = startServer(t, dir, append(a.environment(t, dir, gateway.URL), "ANXIN_LOG_LEVEL=debug")...)
+	return m
+}
+
+// environment writes the account's configuration and files and says where they are.
+func (a liveAccount) environment(t *testing.T, dir, gateway string) []string {
+	t.Helper()
+	for name, text := range a.files() {
 		writeFile(t, filepath.Join(dir, name), text)
 	}
-	config, err := json.Marshal(object{"channels": object{"pay": object{"provider": a.provider, "account": a.account(gateway.URL)}}})
+	content, err := json.Marshal(object{"channels": object{"pay": object{"provider": a.provider, "account": a.account(gateway)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(dir, "anxin.yaml"), string(config)) // JSON is YAML
-	env := append([]string{"ANXIN_CONFIG=" + filepath.Join(dir, "anxin.yaml"), "ANXIN_LOG_LEVEL=debug"}, a.env...)
-	m.process = startServer(t, dir, env...)
-	return m
+	path := filepath.Join(dir, "anxin.yaml")
+	writeFile(t, path, string(content)) // JSON is YAML
+	return append([]string{"ANXIN_CONFIG=" + path, "ANXIN_DATA_DIR=" + dir}, a.env...)
+}
+
+// policy opens the account as the server would.
+func (a liveAccount) policy(t *testing.T) channel.Policy {
+	t.Helper()
+	env := make(map[string]string)
+	for _, entry := range a.environment(t, t.TempDir(), "http://127.0.0.1:9") {
+		name, value, _ := strings.Cut(entry, "=")
+		env[name] = value
+	}
+	cfg, err := config.Load(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	ch, err := openAccount("pay", cfg.Channels["pay"], log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ch.Policy()
 }
 
 func writeFile(t *testing.T, path, text string) {
@@ -156,7 +186,7 @@ func (m *merchantServer) awaitWatcher() {
 func TestACallbackReachesThePage(t *testing.T) {
 	t.Parallel()
 	eachAccount(t, func(t *testing.T, a liveAccount) {
-		const orderNo = "C1"
+		const orderNo = "C10001"
 		m := a.start(t, orderNo, true)
 		token := m.registerClaimed(orderNo)
 		if answer := m.deliver(a.callback(t, orderNo, true)); answer.Status < 400 {
@@ -191,7 +221,7 @@ func TestACallbackReachesThePage(t *testing.T) {
 func TestALostCallbackIsFoundAtTheGateway(t *testing.T) {
 	t.Parallel()
 	eachAccount(t, func(t *testing.T, a liveAccount) {
-		const orderNo = "C2"
+		const orderNo = "C20001"
 		m := a.start(t, orderNo, false)
 		token := m.registerClaimed(orderNo)
 		frames := m.watch(orderNo, token)
@@ -213,8 +243,8 @@ func TestALostCallbackIsFoundAtTheGateway(t *testing.T) {
 func TestChangedKeysNeedNoRestart(t *testing.T) {
 	t.Parallel()
 	a := liveAccounts["standardhook"]
-	m := a.start(t, "C3", true)
-	m.registerClaimed("C3")
+	m := a.start(t, "C30001", true)
+	m.registerClaimed("C30001")
 	replace := func(text string) {
 		writeFile(t, filepath.Join(m.dir, "callback.secret"), text)
 		if err := m.cmd.Process.Signal(syscall.SIGHUP); err != nil {
@@ -223,15 +253,15 @@ func TestChangedKeysNeedNoRestart(t *testing.T) {
 	}
 	replace("not a key")
 	m.awaitLog("cannot be used")
-	if answer := m.deliver(a.callback(t, "C3", true)); answer.Status != http.StatusUnauthorized {
+	if answer := m.deliver(a.callback(t, "C30001", true)); answer.Status != http.StatusUnauthorized {
 		t.Errorf("another key's callback is answered %d", answer.Status)
 	}
 	replace(standardhooktest.Foreign)
 	m.awaitLog("credentials loaded anew")
-	if answer := m.deliver(a.callback(t, "C3", false)); answer.Status != http.StatusUnauthorized {
+	if answer := m.deliver(a.callback(t, "C30001", false)); answer.Status != http.StatusUnauthorized {
 		t.Errorf("the old key's callback is answered %d", answer.Status)
 	}
-	if answer := m.deliver(a.callback(t, "C3", true)); answer.Status != http.StatusNoContent {
+	if answer := m.deliver(a.callback(t, "C30001", true)); answer.Status != http.StatusNoContent {
 		t.Errorf("the new key's callback is answered %d", answer.Status)
 	}
 	if metrics := m.text("/metrics"); !strings.Contains(metrics, `anxin_channel_credential_reloads_total{channel="pay",result="taken"} 1`) ||
