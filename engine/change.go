@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"anxin/engine/channel"
 	"anxin/engine/crash"
 	"anxin/engine/order"
 )
@@ -102,11 +103,11 @@ func (e *Engine) owed(c *Commit, before order.Order, change order.Change) {
 	case waited && !waits:
 		c.dropTask(stageTask(after))
 	}
-	if after.Mode != order.Managed || !e.HasChannel(after.Channel) {
+	if !e.queries(after) {
 		return
 	}
 	switch query := queryTask(after); {
-	case len(after.OpenRefunds()) > len(before.OpenRefunds()):
+	case len(after.OpenRefunds()) > len(before.OpenRefunds()) && e.policyOf(after).Can(channel.CanQueryRefund):
 		c.addTask(query, nextByAge(refundSchedule, after.UpdatedAt, after.UpdatedAt))
 	case settled(after) && !settled(before):
 		c.dropTask(query)

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -106,4 +107,96 @@ func TestNotFoundAfterExpiryOfAnOrderNobodyClaimedNeedsNobody(t *testing.T) {
 		h.wantCases("A1")
 		h.wantTasks("A1")
 	})
+}
+
+// A channel that tells and cannot be asked: no time is promised, and a person looks when
+// the wait has become long.
+func TestAChannelThatCannotBeAskedPromisesNothing(t *testing.T) {
+	t.Parallel()
+	lacks := channel.Policy{Lacks: []channel.Capability{channel.CanQuery, channel.CanQueryRefund, channel.CanClose}}
+	under(t, lacks, engine.ChannelSettings{}, func(t *testing.T, h *house) {
+		h.register("A1")
+		h.register("A2")
+		h.register("A3", func(r *order.Registration) { r.ExpiresAt = order.At(time.Now().Add(10 * time.Minute)) })
+		h.claim("A1")
+		h.claim("A2")
+		if o := h.order("A1"); o.NextAttemptAt != 0 || o.Attempting {
+			t.Errorf("promised is %v", o.NextAttemptAt)
+		}
+		h.pass(4 * time.Minute)
+		h.wantCases("A1")
+		h.callback(paidNote("A2", "c2"))
+		h.pass(3 * time.Minute)
+		h.wantPayment("A1", order.Pending, order.StatusConfirming)
+		h.wantCases("A1", order.CaseQueryExhausted)
+		h.wantCases("A2")
+		h.callback(paidNote("A1", "c1"))
+		h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
+		if k := h.caseRow("A1", order.CaseQueryExhausted); k.ClosedAt == 0 {
+			t.Error("the case stays open although its question is answered")
+		}
+		h.callback(note{OrderNo: "A1", Key: "c3", Evidence: claims(order.ClaimsRefunding)})
+		h.pass(40 * 24 * time.Hour)
+		h.wantCases("A3")
+		for _, orderNo := range []string{"A1", "A2", "A3"} {
+			if n := len(h.channel.times(orderNo)); n != 0 {
+				t.Errorf("%s was asked about %d times", orderNo, n)
+			}
+			h.wantTasks(orderNo)
+		}
+	})
+}
+
+// The table of what each error of a callback gets: an answer, and what the engine does.
+func TestEachErrorOfACallbackGetsItsAnswer(t *testing.T) {
+	t.Parallel()
+	wrong := claims(order.ClaimsSucceeded)
+	wrong.Amount = &order.Money{Minor: price.Minor + 1, Currency: price.Currency}
+	other := claims(order.ClaimsSucceeded)
+	other.Merchant = "m2"
+	for name, test := range map[string]struct {
+		send    func(h *house) int
+		status  int
+		refused int64
+		cases   []order.CaseKind
+	}{
+		"bad signature": {func(h *house) int { return h.callback(note{OrderNo: "A1", Key: "c1", Forged: true}) }, 400, 1, nil},
+		"stale":         {func(h *house) int { return h.callback(note{OrderNo: "A1", Key: "c1", Stale: true}) }, 400, 1, nil},
+		"malformed":     {func(h *house) int { return h.raw([]byte("{")) }, 400, 1, nil},
+		"too large":     {func(h *house) int { return h.raw(append([]byte(`[]`), make([]byte, 2000)...)) }, 400, 1, nil},
+		"unknown order": {func(h *house) int { return h.callback(paidNote("B1", "c1")) }, 200, 0, nil},
+		"wrong amount":  {func(h *house) int { return h.callback(note{OrderNo: "A1", Key: "c1", Evidence: wrong}) }, 200, 0, []order.CaseKind{order.CaseAmountMismatch}},
+		"wrong account": {func(h *house) int { return h.callback(note{OrderNo: "A1", Key: "c1", Evidence: other}) }, 200, 0, []order.CaseKind{order.CaseMerchantMismatch}},
+		"nothing in it": {func(h *house) int { return h.callback() }, 200, 0, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			under(t, channel.Policy{MaxBody: 2000}, engine.ChannelSettings{}, func(t *testing.T, h *house) {
+				h.register("A1")
+				h.claim("A1")
+				if status := test.send(h); status != test.status {
+					t.Errorf("answered %d, want %d", status, test.status)
+				}
+				if got := h.Counts().Rejected; got != test.refused {
+					t.Errorf("%d counted as refused, want %d", got, test.refused)
+				}
+				h.wantPayment("A1", order.Pending, order.StatusConfirming)
+				h.wantCases("A1", test.cases...)
+				h.pass(5 * time.Second)
+				if len(h.channel.times("A1")) == 0 {
+					t.Error("the channel is not asked for the truth")
+				}
+			})
+		})
+	}
+}
+
+// raw brings any bytes as a callback.
+func (h *house) raw(body []byte) int {
+	h.t.Helper()
+	answer, err := h.Receive(context.Background(), pay, channel.Request{Body: body, ReceivedAt: time.Now()})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return answer.Status
 }

@@ -48,6 +48,9 @@ func (e *Engine) scheduleOf(o order.Order) []time.Duration {
 // nextQuery returns when the channel is asked next after now, or 0 when it is not.
 func (e *Engine) nextQuery(o order.Order, now order.Time) order.Time {
 	if open := o.OpenRefunds(); len(open) > 0 {
+		if !e.policyOf(o).Can(channel.CanQueryRefund) {
+			return 0
+		}
 		return nextByAge(refundSchedule, o.RecoveryFrom(open[len(open)-1].AcceptedAt), now)
 	}
 	switch {

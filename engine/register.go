@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"anxin/engine/channel"
 	"anxin/engine/order"
 )
 
@@ -88,5 +89,5 @@ func (e *Engine) Claim(ctx context.Context, orderNo string) (order.Order, error)
 
 // queries reports whether this engine asks a channel about the order.
 func (e *Engine) queries(o order.Order) bool {
-	return o.Mode == order.Managed && e.HasChannel(o.Channel)
+	return o.Mode == order.Managed && e.HasChannel(o.Channel) && e.policyOf(o).Can(channel.CanQuery)
 }

@@ -151,8 +151,12 @@ func (e *Engine) readmit(ctx context.Context, n channel.Notification, rec Callba
 	return e.commit(ctx, c)
 }
 
-// verify calls the adapter; should it panic, the callback is refused and not lost.
+// verify calls the adapter; should it panic, the callback is refused and not lost. One
+// that is larger than any of the channel is not read at all.
 func (e *Engine) verify(ctx context.Context, ch channel.Channel, r channel.Request) (notes []channel.Notification, err error) {
+	if len(r.Body) > orDefault(ch.Policy().MaxBody, channel.DefaultMaxBody) {
+		return nil, channel.ErrMalformed
+	}
 	err = e.contained(func() (err error) {
 		notes, err = ch.Verify(ctx, r)
 		return err

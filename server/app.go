@@ -210,7 +210,7 @@ func (a *app) buildHTTP(tokens *auth.Tokens) error {
 		Origins: a.cfg.Origins, TrustedProxies: a.cfg.TrustedProxies, Acts: insight.ActNames,
 	}, httpapi.Deps{
 		Engine: a.engine, Hub: a.hub, Keys: known, Operators: operators, Tokens: tokens, Page: renderer, Live: httpapi.Live(a.hub), Observer: a.witness,
-		Ready: a.store.Ready, Log: a.log,
+		Ready: a.store.Ready, Credentials: a.accounts.credentials, Log: a.log,
 	})
 	if err == nil && a.sandbox != nil {
 		a.sandbox.Mount(a.http)

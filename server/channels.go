@@ -19,6 +19,7 @@ import (
 	"anxin/engine/channel/standardhook"
 	"anxin/engine/channel/wechatpay"
 	"anxin/server/config"
+	"anxin/server/httpapi"
 )
 
 // provider opens an account at one payment provider.
@@ -124,21 +125,21 @@ func (a accounts) run(ctx context.Context, hangup <-chan os.Signal) error {
 	}
 }
 
-// findings tells what is known of the credentials of every account, by channel.
-func (a accounts) findings(now time.Time) map[string][]channel.Finding {
-	all := make(map[string][]channel.Finding, len(a))
-	for name, ch := range a {
-		all[name] = ch.Inspect(now)
+// credentials tells what is known of the keys of every account.
+func (a accounts) credentials(now time.Time) []httpapi.ChannelCredentials {
+	all := make([]httpapi.ChannelCredentials, 0, len(a))
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		taken, refused := a[name].Reloads()
+		all = append(all, httpapi.ChannelCredentials{Channel: name, Taken: taken, Refused: refused, Findings: a[name].Inspect(now)})
 	}
 	return all
 }
 
 // warn logs what operators must see to. It is for the start: later the metrics tell.
 func (a accounts) warn(log logrus.FieldLogger) {
-	all := a.findings(time.Now())
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		for _, f := range all[name] {
-			fields := log.WithFields(logrus.Fields{"channel": name, "subject": f.Subject, "finding": f.Text})
+	for _, c := range a.credentials(time.Now()) {
+		for _, f := range c.Findings {
+			fields := log.WithFields(logrus.Fields{"channel": c.Channel, "subject": f.Subject, "finding": f.Text})
 			switch f.Level {
 			case channel.LevelWarn:
 				fields.Warn("credentials need attention")

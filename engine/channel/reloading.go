@@ -160,10 +160,9 @@ func (r *Reloading) fits(ch Channel) error {
 	return nil
 }
 
-// Reloads tells how often changed credentials were taken and refused since the start,
-// and whether the files now hold some that were refused.
-func (r *Reloading) Reloads() (loaded, refused int64, stuck bool) {
-	return r.loaded.Load(), r.refused.Load(), r.stuck.Load()
+// Reloads tells how often changed credentials were taken and refused since the start.
+func (r *Reloading) Reloads() (loaded, refused int64) {
+	return r.loaded.Load(), r.refused.Load()
 }
 
 func (r *Reloading) now() Channel { return *r.current.Load() }

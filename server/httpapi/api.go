@@ -103,7 +103,9 @@ type Deps struct {
 	Live      fiber.Handler               // see Live
 	Observer  hub.Observer                // is told what clients report over HTTP
 	Ready     func(context.Context) error // whether the store can be used
-	Log       logrus.FieldLogger
+	// Credentials tells what is known of the channels' keys, for the metrics; nil = nothing.
+	Credentials func(now time.Time) []ChannelCredentials
+	Log         logrus.FieldLogger
 }
 
 func (d Deps) validate() error {

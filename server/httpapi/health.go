@@ -39,5 +39,5 @@ func (a *api) metrics(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderContentType, "text/plain; version=0.0.4; charset=utf-8")
 	c.Set(fiber.HeaderCacheControl, noStore)
-	return c.Send(metricsText(a.deps.Engine.Counts(), a.deps.Engine.Channels(), a.deps.Hub.Stats()))
+	return c.Send(metricsText(a.deps.Engine.Counts(), a.deps.Engine.Channels(), a.deps.Hub.Stats(), a.credentials()))
 }

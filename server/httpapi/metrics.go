@@ -16,7 +16,7 @@ type metric struct {
 	value float64
 }
 
-func metricsText(e engine.Counts, channels []engine.ChannelState, h hub.Stats) []byte {
+func metricsText(e engine.Counts, channels []engine.ChannelState, h hub.Stats, keys []ChannelCredentials) []byte {
 	var b strings.Builder
 	for _, m := range append(engineMetrics(e), hubMetrics(h)...) {
 		fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s %s\n%s %g\n", m.name, m.help, m.name, m.kind, m.name, m.value)
@@ -28,6 +28,7 @@ func metricsText(e engine.Counts, channels []engine.ChannelState, h hub.Stats) [
 	}
 	histogramText(&b, "anxin_live_publish_to_write_seconds", "From the publication of a state on this node to its write to a client.", h.Waited)
 	channelText(&b, channels)
+	credentialText(&b, keys)
 	return []byte(b.String())
 }
 

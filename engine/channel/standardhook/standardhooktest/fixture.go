@@ -22,12 +22,13 @@ import (
 	"anxin/engine/order"
 )
 
-// Keys of the account, known to everybody who reads this. The old one is on its way out.
+// Keys of the account, known to everybody who reads this. The old one is on its way out, the
+// foreign one somebody else's.
 const (
 	Secret     = "whsec_bWFya2VkLXNlY3JldC1vZi1jYWxsYmFja3MtMDAx" // #nosec G101 -- of tests
 	OldSecret  = "whsec_bWFya2VkLXNlY3JldC1vZi1jYWxsYmFja3Mtb2xk" // #nosec G101 -- of tests
 	QuestionOf = "whsec_bWFya2VkLXNlY3JldC1vZi1xdWVzdGlvbnMtMDAx"
-	foreign    = "whsec_c29tZWJvZHkgZWxzZSBzaWducyB3aXRoIHRoaXMw"
+	Foreign    = "whsec_c29tZWJvZHkgZWxzZSBzaWducyB3aXRoIHRoaXMw"
 	Merchant   = "acct-1"
 	header     = "webhook-"
 )
@@ -144,7 +145,7 @@ func (f Fixture) sign(t testing.TB, h http.Header, id string, body []byte, at ti
 	}
 	secret := Secret
 	if wrong {
-		secret = foreign
+		secret = Foreign
 	}
 	signature, err := reference(t, secret).Sign(id, at, body)
 	if err != nil {
