@@ -158,7 +158,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.sweepLedger, e.keepRejections, e.sweepIntake, e.keepOutbox, e.sightings.Run, e.sweepSightings, e.weighBacklog} {
+	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.sweepLedger, e.keepRejections, e.sweepIntake, e.keepOutbox, e.sightings.Run, e.sweepSightings, e.weighBacklog, e.sendCodes, e.keepMessages} {
 		work.Go(func() { part(ctx) })
 	}
 	work.Wait()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -197,6 +198,8 @@ type senderStats struct {
 	took   time.Duration
 	calls  int64
 	errors map[notify.ErrorKind]int64
+
+	delivered, failed int64 // reported later
 }
 
 func (s *senderStats) heard(failed *notify.SendError, took time.Duration) {
@@ -211,6 +214,23 @@ func (s *senderStats) heard(failed *notify.SendError, took time.Duration) {
 		s.errors = make(map[notify.ErrorKind]int64)
 	}
 	s.errors[failed.Kind]++
+}
+
+func (s *senderStats) reported(status notify.Status) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if status == notify.StatusDelivered {
+		s.delivered++
+	} else {
+		s.failed++
+	}
+}
+
+func (s *senderStats) fill(p *ProviderState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.Calls, p.Took, p.Delivered, p.Failed = s.calls, s.took.Seconds(), s.delivered, s.failed
+	p.Errors = maps.Clone(s.errors)
 }
 
 // messageCounts are what this node decided on, since the start.
@@ -233,6 +253,12 @@ func (c *messageCounts) sent(ch notify.Channel) {
 		c.sentBy = make(map[notify.Channel]int64)
 	}
 	c.sentBy[ch]++
+}
+
+func (c *messageCounts) skips() map[SkipKey]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.skipped)
 }
 
 func (c *messageCounts) skip(ch notify.Channel, why notify.Reason) {

@@ -20,6 +20,7 @@ type messages struct {
 	providers map[notify.Channel][]*sender
 	byName    map[string]*sender
 	counts    messageCounts
+	codes     chan code
 }
 
 func newMessages(deps *MessageDeps) (*messages, error) {
@@ -29,7 +30,7 @@ func newMessages(deps *MessageDeps) (*messages, error) {
 	if err := deps.validate(); err != nil {
 		return nil, err
 	}
-	m := &messages{deps: *deps, providers: make(map[notify.Channel][]*sender), byName: make(map[string]*sender)}
+	m := &messages{deps: *deps, providers: make(map[notify.Channel][]*sender), byName: make(map[string]*sender), codes: make(chan code, codeQueue)}
 	m.plan.Store(deps.Plan)
 	m.catalogue.Store(deps.Catalogue)
 	for _, p := range deps.Providers {

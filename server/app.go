@@ -51,6 +51,7 @@ type app struct {
 	redis   redis.UniversalClient // nil with the in-process bus
 	sender  *webhook.Sender
 	sandbox *sandbox.Sandbox // nil when it is off
+	closers []func()         // of providers of messages
 	// accounts are the payment channels but the simulated one.
 	accounts accounts
 	hangup   <-chan os.Signal // a wish that their credential files be looked at now; nil = there is none
@@ -300,6 +301,9 @@ func (a *app) close() {
 	}
 	if a.sender != nil {
 		a.sender.Close()
+	}
+	for _, closes := range a.closers {
+		closes()
 	}
 	if a.redis != nil {
 		errs = append(errs, a.redis.Close())

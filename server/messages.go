@@ -66,12 +66,16 @@ func (l links) Unsubscribe(payer string, c notify.Channel) string {
 
 // messageDeps are what the engine tells payers with.
 func (a *app) messageDeps(live *stream, tokens *auth.Tokens) (*engine.MessageDeps, error) {
-	catalogue, err := notify.NewCatalogue(nil)
+	catalogue, err := notify.NewCatalogue(a.cfg.Notifications.Templates)
+	if err != nil {
+		return nil, err
+	}
+	providers, err := a.messageProviders()
 	if err != nil {
 		return nil, err
 	}
 	return &engine.MessageDeps{
-		Plan: a.cfg.Notifications.Plan, Catalogue: catalogue, Key: fingerprintKey(a.cfg.ContactSecrets),
+		Plan: a.cfg.Notifications.Plan, Catalogue: catalogue, Providers: providers, Key: fingerprintKey(a.cfg.ContactSecrets),
 		Links: links{tokens, a.cfg, a.log}, Inbox: live, Brand: func(backend string) (name, support string) {
 			b, ok := a.cfg.Brands[backend]
 			if !ok {

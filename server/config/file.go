@@ -60,6 +60,7 @@ type file struct {
 		Topics      int `yaml:"max_topics"`
 		FrameRate   int `yaml:"frame_rate"`
 	} `yaml:"live"`
+	Notifications notificationsFile `yaml:"notifications"`
 }
 
 // duration reads "90s", "5m", "720h".
@@ -180,7 +181,6 @@ func (f file) apply(l *loader) Config {
 	f.applyBackends(&c, p)
 	f.applyLateSuccess(&c, p)
 	f.applyChannels(&c, l)
-	f.applyNotifications(&c, p)
 	c.checkFigures(p)
 	return c
 }

@@ -23,8 +23,10 @@ func Load(getenv func(string) string) (Config, error) {
 	var p problems
 	path := strings.TrimSpace(getenv("ANXIN_CONFIG"))
 	l := loader{getenv: getenv, problems: &p, dir: filepath.Dir(path)}
-	l.cfg = readFile(path, &p).apply(&l)
+	f := readFile(path, &p)
+	l.cfg = f.apply(&l)
 	l.addresses()
+	f.applyNotifications(&l.cfg, &p)
 	l.stores()
 	l.keys()
 	l.browsers()

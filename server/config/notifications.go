@@ -1,24 +1,194 @@
 package config
 
 import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"time"
 
+	"anxin/engine"
 	"anxin/engine/notify"
+	"anxin/engine/order"
 )
 
-// Notifications say who is told what, when and by which channels.
+// Notifications say who is told what, when, by which channels and in which words.
 type Notifications struct {
-	Plan *notify.Plan
+	Plan      *notify.Plan
+	Templates []notify.Template
+	Providers []Provider // those of a channel in the order in which they are tried
+}
+
+// Provider is one configured account.
+type Provider struct {
+	Name string
+	QPS  int
+	New  func() (notify.Provider, error) // checks the settings, with the secrets in them
 }
 
 // defaultZone is where payers live who name no time zone.
 const defaultZone = "Asia/Shanghai"
 
+// notificationsFile is the YAML form. Of what is left out the default holds.
+type notificationsFile struct {
+	Zone      string                      `yaml:"time_zone"`
+	Rules     []ruleFile                  `yaml:"rules"`
+	Quiet     map[notify.Channel]string   `yaml:"quiet_hours"`
+	Caps      map[notify.Channel]capsFile `yaml:"caps"`
+	Providers []providerFile              `yaml:"providers"`
+	Templates []templateFile              `yaml:"templates"`
+}
+
+type ruleFile struct {
+	Notices     []notify.Notice   `yaml:"notices"`
+	Diagnoses   []order.Diagnosis `yaml:"diagnoses"`
+	Waited      bool              `yaml:"waited"`
+	Claimed     bool              `yaml:"claimed"`
+	IgnoreQuiet bool              `yaml:"ignore_quiet"`
+	Optional    bool              `yaml:"optional"`
+	Tell        []stepFile        `yaml:"tell"`
+}
+
+type stepFile struct {
+	Channel    notify.Channel                   `yaml:"channel"`
+	After      duration                         `yaml:"after"`
+	Unless     map[notify.Channel]notify.Status `yaml:"unless"`
+	Min        map[string]int64                 `yaml:"min_amount"`
+	EvenIfSeen bool                             `yaml:"even_if_seen"`
+}
+
+type capsFile struct {
+	Order    int `yaml:"order"`
+	PayerDay int `yaml:"payer_day"`
+	Day      int `yaml:"day"`
+}
+
+type templateFile struct {
+	Name      string                             `yaml:"name"`
+	Language  string                             `yaml:"language"`
+	Channel   notify.Channel                     `yaml:"channel"`
+	Brand     string                             `yaml:"brand"`
+	Version   int                                `yaml:"version"`
+	Title     string                             `yaml:"title"`
+	Body      string                             `yaml:"body"`
+	Short     string                             `yaml:"short"`
+	Providers map[string]notify.ProviderTemplate `yaml:"providers"`
+}
+
 func (f file) applyNotifications(c *Config, p *problems) {
-	zone, err := time.LoadLocation(defaultZone)
+	n := f.Notifications
+	name := n.Zone
+	if name == "" {
+		name = defaultZone
+	}
+	zone, err := time.LoadLocation(name)
 	if err != nil {
-		p.add("notifications.time_zone", "%q is not known to this build", defaultZone)
+		p.add("notifications.time_zone", "must be a name of the IANA time zone database, such as Asia/Shanghai")
 		return
 	}
-	c.Notifications.Plan = notify.DefaultPlan(zone, c.Stages)
+	plan := notify.DefaultPlan(zone, c.Stages)
+	if n.Rules != nil {
+		plan.Rules = rulesOf(n.Rules)
+	}
+	if n.Quiet != nil {
+		plan.Quiet = quietOf(n.Quiet, p)
+	}
+	if n.Caps != nil {
+		plan.Caps = make(map[notify.Channel]notify.Caps, len(n.Caps))
+		for channel, caps := range n.Caps {
+			plan.Caps[channel] = notify.Caps(caps)
+		}
+	}
+	if err := plan.Validate(); err != nil {
+		p.add("notifications", "%v", err)
+	}
+	c.Notifications.Plan = plan
+	for _, t := range n.Templates {
+		c.Notifications.Templates = append(c.Notifications.Templates, t.template())
+	}
+	if _, err := notify.NewCatalogue(c.Notifications.Templates); err != nil {
+		p.add("notifications.templates", "%v", err)
+	}
+	c.Notifications.Providers = providersOf(n.Providers, c.PublicURL, p)
+}
+
+func (t templateFile) template() notify.Template {
+	if t.Version == 0 {
+		t.Version = 1
+	}
+	return notify.Template{
+		Name: t.Name, Language: t.Language, Channel: t.Channel, Brand: t.Brand, Version: t.Version,
+		Title: t.Title, Body: t.Body, Short: t.Short, Providers: t.Providers,
+	}
+}
+
+func rulesOf(list []ruleFile) []notify.Rule {
+	var rules []notify.Rule
+	for _, r := range list {
+		rule := notify.Rule{
+			Notices: r.Notices, Diagnoses: r.Diagnoses, Waited: r.Waited, Claimed: r.Claimed, IgnoreQuiet: r.IgnoreQuiet, Optional: r.Optional,
+		}
+		for _, s := range r.Tell {
+			rule.Steps = append(rule.Steps, notify.Step{
+				Channel: s.Channel, After: time.Duration(s.After), Unless: s.Unless, Min: s.Min, EvenIfSeen: s.EvenIfSeen,
+			})
+		}
+		rules = append(rules, rule)
+	}
+	return rules
+}
+
+var quietHours = regexp.MustCompile(`^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$`)
+
+func quietOf(list map[notify.Channel]string, p *problems) map[notify.Channel]notify.Quiet {
+	quiet := make(map[notify.Channel]notify.Quiet, len(list))
+	for channel, span := range list {
+		m := quietHours.FindStringSubmatch(span)
+		if m == nil {
+			p.add("notifications.quiet_hours."+string(channel), "must be such as 22:00-08:00")
+			continue
+		}
+		var figures [4]int
+		for i := range figures {
+			figures[i], _ = strconv.Atoi(m[i+1]) // two digits
+		}
+		quiet[channel] = notify.Quiet{From: figures[0]*60 + figures[1], To: figures[2]*60 + figures[3]}
+	}
+	return quiet
+}
+
+// providerFile is one provider: what all have, and the settings of its kind.
+type providerFile struct {
+	Name     string            `yaml:"name"`
+	Kind     string            `yaml:"kind"`
+	QPS      int               `yaml:"qps"`
+	Settings map[string]string `yaml:"settings"`
+}
+
+func providersOf(list []providerFile, publicURL string, p *problems) []Provider {
+	var providers []Provider
+	for i, f := range list {
+		setting := fmt.Sprintf("notifications.providers[%d]", i)
+		kind, ok := providerKinds[f.Kind]
+		switch {
+		case !backendName.MatchString(f.Name) || slices.Contains(notify.Channels, notify.Channel(f.Name)) ||
+			slices.ContainsFunc(providers, func(other Provider) bool { return other.Name == f.Name }):
+			p.add(setting+".name", "must be a name of its own of letters, digits, _ and -, and no channel's")
+			continue
+		case !ok:
+			p.add(setting+".kind", "%q is not known", f.Kind)
+			continue
+		case f.QPS < 0 || f.QPS > engine.MaxQPS:
+			p.add(setting+".qps", "must be 0 (any number) to %d", engine.MaxQPS)
+		}
+		s := &settings{name: f.Name, values: f.Settings, publicURL: publicURL}
+		open := kind(s)
+		s.report(setting+".settings", p)
+		provider := Provider{Name: f.Name, QPS: f.QPS, New: open}
+		if _, err := open(); err != nil && len(s.wrong) == 0 {
+			p.add(setting+".settings", "%v", err)
+		}
+		providers = append(providers, provider)
+	}
+	return providers
 }

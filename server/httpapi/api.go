@@ -14,6 +14,7 @@ import (
 
 	"anxin/engine"
 	"anxin/engine/channel"
+	"anxin/engine/notify"
 	"anxin/engine/order"
 	"anxin/frontend/page"
 	"anxin/hub"
@@ -54,6 +55,14 @@ type Engine interface {
 	EnableEndpoint(ctx context.Context, backend, actor, reason string) (engine.EndpointState, error)
 	Inbox(ctx context.Context, id string, below int64, limit int) (engine.Inbox, error)
 	ReadInbox(ctx context.Context, r engine.InboxRead, limit int) (engine.Inbox, error)
+	OptInOffers() map[notify.Channel]string
+	OptIn(ctx context.Context, orderNo string, w engine.Wish) (string, error)
+	OptOut(ctx context.Context, payer string, c notify.Channel) error
+	Messages(ctx context.Context, f engine.MessageFilter) ([]notify.Record, string, error)
+	PreviewMessages(ctx context.Context, orderNo string) ([]engine.Preview, error)
+	Providers() []engine.ProviderState
+	Skipped() map[engine.SkipKey]int64
+	ReceiveReceipts(ctx context.Context, provider string, r channel.Request) (channel.Answer, error)
 	Counts() engine.Counts
 }
 

@@ -33,6 +33,8 @@ var known = []struct {
 	{order.ErrCaseClosed, http.StatusConflict, "case_closed", "the case is closed already"},
 	{engine.ErrTooManyRows, http.StatusUnprocessableEntity, "too_many_rows", "the file has more than 500,000 lines: split it"},
 	{order.ErrResolution, http.StatusConflict, "resolution_not_allowed", "the case cannot be resolved in this way; see its resolutions"},
+	{engine.ErrNoMessages, http.StatusConflict, "no_messages", "this server sends no messages"},
+	{engine.ErrNoProvider, http.StatusNotFound, "unknown_provider", "no provider of this name reports here"},
 	{engine.ErrNotPaused, http.StatusNotFound, "not_paused", "it is not paused"},
 	{engine.ErrBusy, http.StatusServiceUnavailable, "unavailable", "too busy at the moment, try again"},
 	{hub.ErrDraining, http.StatusServiceUnavailable, "unavailable", "this node is going away, try again"},

@@ -31,6 +31,14 @@ func (a *api) routes() []route {
 
 		on("GET", "/v1/inbox", a.limits.look, a.inbox),
 		on("POST", "/v1/inbox/read", a.limits.act, a.readInbox),
+		on("GET", "/v1/orders/:order_no/optin", a.limits.look, a.optInOffers),
+		on("POST", "/v1/orders/:order_no/optin", a.limits.act, a.optIn),
+		on("GET", "/unsubscribe", a.limits.look, a.unsubscribe),
+		on("POST", "/unsubscribe", a.limits.act, a.unsubscribe),
+		on("POST", "/v1/receipts/:provider", a.receipts),
+		on("GET", "/v1/ops/messages", a.opsMessages),
+		on("GET", "/v1/ops/providers", a.opsProviders),
+		on("GET", "/v1/ops/orders/:order_no/notify-preview", a.previewMessages),
 
 		on("GET", "/v1/ops/channels", a.channels),
 		on("GET", "/v1/ops/pauses", a.pauses),

@@ -54,7 +54,7 @@ func loadPages(base *url.URL) (*pages, error) {
 		}
 		p.texts[lang] = texts
 	}
-	for _, name := range []string{"shop", "cashier", "order", "support", "problem"} {
+	for _, name := range []string{"shop", "cashier", "order", "support", "outbox", "problem"} {
 		parsed, err := template.ParseFS(files, "pages/layout.html", "pages/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("parse page: %w", err)

@@ -127,12 +127,15 @@ func (s *Sandbox) Mount(app fiber.Router) {
 	app.Get("/sandbox/return/:order_no", s.page(s.comeBack))
 	app.Get("/sandbox/orders/:order_no", s.page(s.showOrder))
 	app.Get("/sandbox/support", s.page(s.showSupport))
+	app.Get("/sandbox/outbox", s.page(s.showOutbox))
 	app.Get("/sandbox/assets/sandbox.css", s.style)
 
 	app.Post("/sandbox/v1/payments", s.api(s.createPayment))
 	app.Get("/sandbox/v1/payments/:order_no", s.api(s.getPayment))
 	app.Get("/sandbox/gateway/v1/payments/:order_no", s.gateway(s.answerQuery))
 	app.Post("/sandbox/gateway/v1/payments/:order_no/close", s.gateway(s.answerClose))
+	app.Post("/sandbox/gateway/v1/messages", s.api(s.takeMessage))
+	app.Get("/sandbox/v1/messages", s.api(s.listMessages))
 	app.Post("/sandbox/backend/webhook", s.api(s.takeWebhook))
 }
 

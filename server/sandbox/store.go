@@ -45,7 +45,11 @@ CREATE TABLE IF NOT EXISTS webhooks (
 	order_no   TEXT NOT NULL,
 	doc        TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS webhooks_order ON webhooks (order_no);`
+CREATE INDEX IF NOT EXISTS webhooks_order ON webhooks (order_no);
+CREATE TABLE IF NOT EXISTS outbox (
+	id  INTEGER PRIMARY KEY AUTOINCREMENT,
+	doc TEXT NOT NULL
+);`
 
 // Errors of the store.
 var (
