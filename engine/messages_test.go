@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"anxin/engine"
+	"anxin/engine/channel"
 	"anxin/engine/notify"
 	"anxin/engine/order"
 )
@@ -24,7 +26,22 @@ type phone struct {
 	taken   []notify.Message
 	at      []time.Time
 	running int
-	most    int // calls at once
+	most    int                   // calls at once
+	updates []notify.StatusUpdate // that ParseReceipts reads out of any request
+}
+
+func (p *phone) ParseReceipts(context.Context, channel.Request) ([]notify.StatusUpdate, error) {
+	if p.updates[0].Status == "refused" {
+		return nil, channel.ErrSignature
+	}
+	return p.updates, nil
+}
+
+func (p *phone) AnswerReceipts(err error) channel.Answer {
+	if err != nil {
+		return channel.Answer{Status: 403}
+	}
+	return channel.Answer{Status: 200}
 }
 
 func (p *phone) Traits() notify.Traits { return p.traits }
@@ -425,5 +442,182 @@ func TestAHangingProviderDelaysNobodyElse(t *testing.T) {
 		}
 	}, func(o *office) {
 		o.plan.Rules = []notify.Rule{{Notices: []notify.Notice{notify.NoticeDelayed}, Steps: []notify.Step{{Channel: notify.Push}, {Channel: notify.SMS}}}}
+	})
+}
+
+func (o *office) receipt(provider string, u notify.StatusUpdate) int {
+	o.t.Helper()
+	o.sms.updates = []notify.StatusUpdate{u}
+	answer, err := o.ReceiveReceipts(context.Background(), provider, channel.Request{})
+	fatal(o.t, err)
+	return answer.Status
+}
+
+// Reports come late, in any order and more than once.
+func TestReceiptsMoveRecords(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		o.waits("A1")
+		o.pass(61 * time.Second)
+		status := func() notify.Record { return o.records("A1", notify.SMS)[0] }
+		if code := o.receipt("one", notify.StatusUpdate{ProviderID: "nobody's", Status: notify.StatusFailed}); code != 200 {
+			t.Errorf("a report about a foreign message is answered %d", code)
+		}
+		o.receipt("one", notify.StatusUpdate{ProviderID: "p1", Status: notify.StatusDelivered, Segments: 3, Cost: notify.Cost{Micros: 7, Currency: "USD"}})
+		o.receipt("one", notify.StatusUpdate{ProviderID: "p1", Status: notify.StatusFailed, Code: "late_word"})
+		if r := status(); r.Status != notify.StatusDelivered || r.Segments != 3 || r.Cost.Micros != 7 || r.Code != "" {
+			t.Errorf("record %+v", r)
+		}
+		o.receipt("one", notify.StatusUpdate{MessageID: status().ID, Status: notify.StatusBounced, Code: "bad_number", DropAddress: true})
+		if r := status(); r.Status != notify.StatusBounced || r.Code != "bad_number" {
+			t.Errorf("record %+v", r)
+		}
+		o.waits("A2")
+		o.pass(61 * time.Second)
+		o.expect(o.sms, notify.NoticeDelayed) // the number is dead
+		if code := o.receipt("one", notify.StatusUpdate{Status: "refused"}); code != 403 {
+			t.Errorf("a report that does not verify is answered %d", code)
+		}
+		if _, err := o.ReceiveReceipts(context.Background(), "app2", channel.Request{}); !errors.Is(err, engine.ErrNoProvider) {
+			t.Errorf("a provider that is not there: %v", err)
+		}
+		for _, p := range o.Providers() {
+			if p.Name == "one" && (p.Calls != 1 || p.Delivered != 1 || p.Failed != 1) {
+				t.Errorf("figures %+v", p)
+			}
+		}
+	})
+}
+
+func TestPayersOptInAndOut(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		bare := func(r *order.Registration) { r.Payer = order.Payer{ID: "someone", Locale: "zh-CN"} }
+		o.waits("A1", bare)
+		o.waits("A2", bare)
+		masked, err := o.OptIn(ctx, "A1", engine.Wish{Channel: notify.SMS, Phone: "138 0013 8000", Locale: "zh-CN"})
+		if err != nil || masked != "+86138****8000" {
+			t.Fatalf("opted in at %q, %v", masked, err)
+		}
+		o.pass(61 * time.Second)
+		o.expect(o.sms, notify.NoticeDelayed, notify.NoticeDelayed)
+		m := o.sms.taken[0]
+		if m.To.Phone != "+8613800138000" || m.Language != "zh-CN" || !strings.Contains(m.Unsubscribe, "unsubscribe") {
+			t.Errorf("message %+v", m)
+		}
+		fatal(t, o.OptOut(ctx, engine.InboxID("quiet", "someone"), notify.SMS))
+		o.pass(5 * time.Minute)
+		o.expect(o.sms, notify.NoticeDelayed, notify.NoticeDelayed)
+		for field, w := range map[string]engine.Wish{
+			"kind": {Channel: notify.Email, Email: "a@b.example"}, "phone": {Channel: notify.SMS, Phone: "12"},
+		} {
+			var wrong *order.FieldError
+			if _, err := o.OptIn(ctx, "A1", w); !errors.As(err, &wrong) || wrong.Field != field {
+				t.Errorf("%+v: %v, want %s", w, err, field)
+			}
+		}
+		if _, err := o.OptIn(ctx, "Z9", engine.Wish{Channel: notify.SMS, Phone: "13800138000"}); !errors.Is(err, engine.ErrNotFound) {
+			t.Errorf("an order that is not there: %v", err)
+		}
+	})
+}
+
+func TestACodeGoesToThePayersOwnNumber(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		o.sms.does = fails(notify.KindTemporary, "http_503")
+		o.register("A1", reachable)
+		fatal(t, o.SendCode("Z9", "111111", 10*time.Minute)) // nobody learns that it is not there
+		fatal(t, o.SendCode("A1", "482913", 10*time.Minute))
+		synctest.Wait()
+		o.expect(o.second, notify.NoticeCode)
+		m := o.second.taken[0]
+		if !strings.Contains(m.Text.Body, "482913") || !strings.Contains(m.Text.Body, "10 minutes") || m.To.Phone != "+8613800138000" {
+			t.Errorf("message %+v", m)
+		}
+		r := o.records("A1", notify.SMS)
+		if len(r) != 1 || r[0].Status != notify.StatusAccepted || r[0].Provider != "two" {
+			t.Errorf("records %+v", r)
+		}
+	})
+}
+
+func TestAPreviewTellsWhatThenHappens(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		o.waits("A1")
+		line := func(n notify.Notice, c notify.Channel) engine.Preview {
+			list, err := o.PreviewMessages(context.Background(), "A1")
+			fatal(t, err)
+			for _, p := range list {
+				if p.Notice == n && p.Channel == c {
+					return p
+				}
+			}
+			t.Fatalf("no line for %s by %s", n, c)
+			return engine.Preview{}
+		}
+		p := line(notify.NoticeDelayed, notify.SMS)
+		if p.Current || p.Action != notify.ActionSend || p.To != "+86138****8000" || p.Size.Segments < 1 {
+			t.Errorf("preview %+v", p)
+		}
+		if p := line(notify.NoticeRefunded, notify.Email); p.Action != notify.ActionSkip || p.Reason != notify.ReasonNoStep {
+			t.Errorf("preview %+v", p)
+		}
+		o.expect(o.sms)
+		o.pass(61 * time.Second)
+		if sent := o.sms.taken[0]; sent.Text.Body != p.Body {
+			t.Errorf("previewed %q, sent %q", p.Body, sent.Text.Body)
+		}
+		if p := line(notify.NoticeDelayed, notify.SMS); !p.Current || p.Reason != notify.ReasonTold {
+			t.Errorf("preview %+v", p)
+		}
+		o.pays("A1")
+		if p := line(notify.NoticeSucceeded, notify.SMS); !p.Current {
+			t.Errorf("preview %+v", p)
+		}
+	})
+}
+
+// Another plan holds from the next message on, those that are owed included.
+func TestThePlanIsReplacedWhileItRuns(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		o.waits("A1")
+		quiet := simplePlan()
+		quiet.Rules = nil
+		fatal(t, o.SetPlan(quiet))
+		o.pass(2 * time.Minute)
+		o.expect(o.sms)
+		fatal(t, o.SetPlan(simplePlan()))
+		o.pass(4 * time.Minute)
+		o.expect(o.sms, notify.NoticeProlonged)
+		broken := simplePlan()
+		broken.Zone = nil
+		if err := o.SetPlan(broken); err == nil {
+			t.Error("a plan that cannot be was taken")
+		}
+	})
+}
+
+// An operator holds a channel back; what is true when it ends is told then.
+func TestAPausedChannelTellsWhatIsTrueAtItsEnd(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		o.waits("A1")
+		_, err := o.PauseFor(context.Background(), engine.Pause{
+			Kind: engine.TaskNotify, Target: "sms", Until: order.At(time.Now().Add(10 * time.Minute)), Actor: "wang", Reason: "provider",
+		})
+		fatal(t, err)
+		o.pass(3 * time.Minute)
+		o.pays("A1")
+		o.pass(6 * time.Minute)
+		o.expect(o.sms)
+		o.pass(2 * time.Minute)
+		o.expect(o.sms, notify.NoticeSucceeded)
+		if n := len(o.records("A1", notify.Inbox)); n != 2 {
+			t.Errorf("the inbox has %d messages", n)
+		}
 	})
 }

@@ -6,6 +6,7 @@
 //	server watch ORDER_NO       follow one order live in the terminal
 //	server settle FILE CHANNEL  import a file of what a channel settled
 //	server channels check       say whether the credentials of each channel are fit for use
+//	server notify preview ORDER_NO  who would be told what about an order, and why
 //	server healthcheck          ask the running server whether it is ready
 package main
 
@@ -45,10 +46,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 		return runSettle(ctx, args[1:], out)
 	case "channels":
 		return runChannels(args[1:], getenv, out)
+	case "notify":
+		return runNotify(ctx, args[1:], out)
 	case "healthcheck":
 		return runHealthcheck(ctx, getenv)
 	}
-	return fmt.Errorf("unknown command %q: use no command, watch, settle, channels or healthcheck", args[0])
+	return fmt.Errorf("unknown command %q: use no command, watch, settle, channels, notify or healthcheck", args[0])
 }
 
 func serve(ctx context.Context, getenv func(string) string) error {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"anxin/hub/client"
 	"anxin/server/httpapi"
@@ -94,5 +95,53 @@ func TestTheInboxTellsEachStageLive(t *testing.T) {
 	}
 	if page := p.text(strings.TrimPrefix(last.Items[0].PageURL, p.base)); !strings.Contains(page, "Payment confirmed") {
 		t.Error("the link of a message does not lead to the order's page")
+	}
+}
+
+// TestTheSandboxShowsEachStageBySMS is the same wait in the outbox of the simulated
+// provider, with the plan previewed on the way.
+func TestTheSandboxShowsEachStageBySMS(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := startServer(t, dir, withConfig(t, dir, impatient+`notifications:
+  rules:
+    - notices: [delayed, prolonged, succeeded]
+      tell: [{ channel: sms }, { channel: inbox }]
+`))
+	order := registration("A1")
+	order["payer"] = object{"id": "u-1", "locale": "zh-CN", "phone": "13800138000"}
+	if status, answer := p.call(http.MethodPost, "/v1/orders", order); status != http.StatusCreated {
+		t.Fatalf("register: %d %v", status, answer)
+	}
+	var preview strings.Builder
+	if err := runNotify(t.Context(), []string{"preview", "-url", p.base, "-text", "A1"}, &preview); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"delayed (if it came now)", "+86138****8000", "not_by_this_channel", "请不要重复支付"} {
+		if !strings.Contains(preview.String(), want) {
+			t.Errorf("the preview lacks %q:\n%s", want, preview.String())
+		}
+	}
+	p.pay("A1", object{"callback": object{"lost": true}, "query": object{"processing": 2}})
+	p.call(http.MethodPost, "/v1/orders/A1/claim", nil)
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	var texts []string
+	for deadline := time.Now().Add(patience); len(texts) < 3 && time.Now().Before(deadline); <-again.C {
+		texts = nil
+		_, answer := p.call(http.MethodGet, "/sandbox/v1/messages", nil)
+		items, _ := answer["items"].([]any)
+		for _, it := range items {
+			texts = append(texts, it.(map[string]any)["text"].(string))
+		}
+	}
+	if len(texts) != 3 || !strings.Contains(texts[0], "支付成功") || !strings.Contains(texts[2], "正在确认") {
+		t.Fatalf("the outbox holds %q\n%s", texts, p.logs())
+	}
+	if page := p.text("/sandbox/outbox?lang=en"); !strings.Contains(page, "支付成功") || strings.Contains(page, "13800138000") {
+		t.Error("the outbox does not show the message, or shows a number")
+	}
+	if strings.Contains(p.logs(), "13800138000") || !strings.Contains(p.logs(), "sandbox: a message was sent") {
+		t.Errorf("the log:\n%s", p.logs())
 	}
 }

@@ -29,7 +29,8 @@ func TestAnExpiredOrderIsClosedAndMayStillTurnOutPaid(t *testing.T) {
 		t.Fatalf("it is %s when it has expired", closed.Status)
 	}
 	after := p.poll("A1", token, closed.frame.Seq)
-	for after.Status == order.StatusConfirming { // paid, and the backend is being told
+	// The backend is told that it is closed, then that it is paid.
+	for after.Status == order.StatusClosed || after.Status == order.StatusConfirming {
 		after = p.poll("A1", token, after.Seq)
 	}
 	if after.Status != order.StatusSucceeded || !after.DoNotPayAgain {

@@ -60,6 +60,11 @@ func NewCatalogue(own []Template) (*Catalogue, error) {
 		return nil, err
 	}
 	c := &Catalogue{byKey: make(map[templateKey]*compiled), languages: []string{"en", "zh-CN"}}
+	for _, t := range own {
+		if t.Version < 1 {
+			return nil, &TemplateError{t.label(), "version must be 1 or more"}
+		}
+	}
 	for _, t := range append(all, own...) {
 		if have, ok := c.byKey[t.key()]; ok && have.Version > t.Version {
 			continue

@@ -86,11 +86,18 @@ func ValidEmail(s string) bool {
 // a browser's PushSubscription.
 func PushAddress(s string) (Channel, Address, bool) {
 	if strings.HasPrefix(s, "{") {
-		var sub Subscription
-		if json.Unmarshal([]byte(s), &sub) != nil || !sub.Valid() {
+		var browser struct {
+			Endpoint string `json:"endpoint"`
+			Keys     struct {
+				P256DH string `json:"p256dh"`
+				Auth   string `json:"auth"`
+			} `json:"keys"`
+		}
+		if json.Unmarshal([]byte(s), &browser) != nil {
 			return "", Address{}, false
 		}
-		return WebPush, Address{WebPush: sub}, true
+		sub := Subscription{browser.Endpoint, browser.Keys.P256DH, browser.Keys.Auth}
+		return WebPush, Address{WebPush: sub}, sub.Valid()
 	}
 	platform, token, ok := strings.Cut(s, ":")
 	if !ok || token == "" || (platform != PlatformAPNs && platform != PlatformFCM) {

@@ -74,8 +74,7 @@ const (
 	PlatformFCM  = "fcm"
 )
 
-// Subscription is a browser's PushSubscription as it serialises itself: the keys are
-// unpadded Base64url.
+// Subscription is a browser's PushSubscription; the keys are unpadded Base64url.
 type Subscription struct {
 	Endpoint string `json:"endpoint"`
 	P256DH   string `json:"p256dh"`

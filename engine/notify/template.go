@@ -102,8 +102,6 @@ func compile(t Template) (*compiled, error) {
 		return fail("there is no channel %q", t.Channel)
 	case strings.TrimSpace(t.Title) == "" || strings.TrimSpace(t.Body) == "":
 		return fail("title and body must be there")
-	case t.Version < 1:
-		return fail("version must be 1 or more")
 	}
 	var used []string
 	for _, part := range []struct {

@@ -81,6 +81,7 @@ func VarsOf(o order.Order, f Frame) Vars {
 	if p.Links.Support != nil {
 		v.Support = *p.Links.Support
 	}
+	v.Support = strings.ReplaceAll(v.Support, "{order_no}", o.OrderNo)
 	if p.Expected != nil && p.Expected.LateBy > f.Now {
 		v.By = f.clock(p.Expected.LateBy)
 	}

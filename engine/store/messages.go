@@ -103,11 +103,11 @@ func (s *Store) MessagesOf(ctx context.Context, orderNo string) ([]notify.Record
 
 // MessageOf returns one message; see engine.MessageStore.
 func (s *Store) MessageOf(ctx context.Context, provider, providerID, id string) (notify.Record, error) {
-	row := s.reads.message.QueryRowContext(ctx, id)
+	statement, args := s.reads.message, []any{id}
 	if id == "" {
-		row = s.reads.messageByProvider.QueryRowContext(ctx, provider, providerID)
+		statement, args = s.reads.messageByProvider, []any{provider, providerID}
 	}
-	m, err := scanMessage(row)
+	m, err := scanMessage(statement.QueryRowContext(ctx, args...))
 	if err != nil {
 		return notify.Record{}, fmt.Errorf("read message: %w", notFound(err))
 	}

@@ -19,6 +19,16 @@ type offerView struct {
 	ApplicationServerKey string `json:"application_server_key,omitempty"`
 }
 
+// subscriptionInput is how a browser serialises a PushSubscription.
+type subscriptionInput struct {
+	Endpoint       string   `json:"endpoint"`
+	ExpirationTime *float64 `json:"expirationTime"`
+	Keys           struct {
+		P256DH string `json:"p256dh"`
+		Auth   string `json:"auth"`
+	} `json:"keys"`
+}
+
 // optInOffers answers GET /v1/orders/{order_no}/optin.
 func (a *api) optInOffers(c *fiber.Ctx) error {
 	if _, err := a.caller(c); err != nil {
@@ -42,11 +52,11 @@ func (a *api) optIn(c *fiber.Ctx) error {
 		return err
 	}
 	var body struct {
-		Kind         string              `json:"kind"`
-		Phone        string              `json:"phone"`
-		Email        string              `json:"email"`
-		Subscription notify.Subscription `json:"subscription"`
-		Locale       string              `json:"locale"`
+		Kind         string            `json:"kind"`
+		Phone        string            `json:"phone"`
+		Email        string            `json:"email"`
+		Subscription subscriptionInput `json:"subscription"`
+		Locale       string            `json:"locale"`
 	}
 	if err := decodeJSON(c, &body); err != nil {
 		return err
@@ -60,7 +70,9 @@ func (a *api) optIn(c *fiber.Ctx) error {
 		return err
 	}
 	to, err := a.deps.Engine.OptIn(ctx, who.orderNo, engine.Wish{
-		Channel: notify.Channel(body.Kind), Phone: body.Phone, Email: body.Email, WebPush: body.Subscription, Locale: body.Locale,
+		Channel: notify.Channel(body.Kind), Phone: body.Phone, Email: body.Email, WebPush: notify.Subscription{
+			Endpoint: body.Subscription.Endpoint, P256DH: body.Subscription.Keys.P256DH, Auth: body.Subscription.Keys.Auth,
+		}, Locale: body.Locale,
 	})
 	if err != nil {
 		return err
