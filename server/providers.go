@@ -2,11 +2,89 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"anxin/engine"
 	"anxin/engine/notify"
+	"anxin/engine/notify/aliyun"
+	"anxin/engine/notify/apns"
+	"anxin/engine/notify/fcm"
 	"anxin/engine/notify/sandbox"
+	"anxin/engine/notify/tencent"
+	"anxin/engine/notify/twilio"
+	"anxin/engine/notify/webpush"
+	"anxin/server/config"
 )
+
+// messenger opens an account at one provider of messages. receipts is where it reports.
+type messenger func(r *config.AccountReader, receipts string) (notify.Provider, error)
+
+// messengers are the providers of messages by the kind that the configuration names. To
+// add one, add one line with two functions, as for the providers of payments.
+var messengers = map[string]messenger{
+	"twilio":  messages(twilioAccount, twilio.New),
+	"aliyun":  messages(aliyunAccount, aliyun.New),
+	"tencent": messages(tencentAccount, tencent.New),
+	"apns":    messages(apnsAccount, apns.New),
+	"fcm":     messages(fcmAccount, fcm.New),
+	"webpush": messages(webpushAccount, webpush.New),
+}
+
+// messages reads a provider's Config, and makes a provider of it when nothing is missing.
+func messages[Config any, P notify.Provider](read func(r *config.AccountReader, receipts string) Config, open func(Config) (P, error)) messenger {
+	return func(r *config.AccountReader, receipts string) (notify.Provider, error) {
+		cfg := read(r, receipts)
+		if err := r.Err(); err != nil {
+			return nil, err
+		}
+		return open(cfg)
+	}
+}
+
+func twilioAccount(r *config.AccountReader, receipts string) twilio.Config {
+	return twilio.Config{
+		AccountSID: r.Text("account_sid"), AuthToken: r.Secret("auth_token"), From: r.TextOr("from", ""), ServiceSID: r.TextOr("service_sid", ""),
+		StatusURL: r.TextOr("status_url", receipts), BaseURL: r.URL("base_url", ""),
+	}
+}
+
+func aliyunAccount(r *config.AccountReader, _ string) aliyun.Config {
+	return aliyun.Config{
+		AccessKeyID: r.Text("access_key_id"), AccessKeySecret: r.Secret("access_key_secret"), SignName: r.Text("sign_name"),
+		ReceiptSecret: optional(r, "receipt_secret"), BaseURL: r.URL("base_url", ""),
+	}
+}
+
+func tencentAccount(r *config.AccountReader, _ string) tencent.Config {
+	return tencent.Config{
+		SecretID: r.Text("secret_id"), SecretKey: r.Secret("secret_key"), AppID: r.Text("app_id"), SignName: r.TextOr("sign_name", ""),
+		Region: r.TextOr("region", ""), ReceiptSecret: optional(r, "receipt_secret"), BaseURL: r.URL("base_url", ""),
+	}
+}
+
+func apnsAccount(r *config.AccountReader, _ string) apns.Config {
+	return apns.Config{
+		KeyID: r.Text("key_id"), TeamID: r.Text("team_id"), Key: []byte(r.Secret("key")), Topic: r.Text("topic"), BaseURL: r.URL("base_url", ""),
+	}
+}
+
+func fcmAccount(r *config.AccountReader, _ string) fcm.Config {
+	return fcm.Config{ServiceAccount: []byte(r.Secret("service_account")), BaseURL: r.URL("base_url", ""), TokenURL: r.URL("token_url", "")}
+}
+
+func webpushAccount(r *config.AccountReader, _ string) webpush.Config {
+	return webpush.Config{Key: []byte(r.Secret("key")), Subject: r.Text("subject"), AllowPrivate: r.Flag("allow_private")}
+}
+
+// optional reads a secret that need not be there.
+func optional(r *config.AccountReader, key string) string {
+	if !r.Has(key) {
+		return ""
+	}
+	return r.Secret(key)
+}
 
 // outboxName is the simulated SMS provider, which stands in where none is configured.
 const outboxName = "outbox"
@@ -16,10 +94,15 @@ const outboxName = "outbox"
 func (a *app) messageProviders() ([]engine.MessageProvider, error) {
 	var list []engine.MessageProvider
 	sms := false
-	for _, p := range a.cfg.Notifications.Providers {
-		provider, err := p.New()
+	for i, p := range a.cfg.Notifications.Providers {
+		setting := fmt.Sprintf("notifications.providers[%d]", i)
+		open, ok := messengers[p.Kind]
+		if !ok {
+			return nil, fmt.Errorf("%s.kind must be one of %s", setting, strings.Join(slices.Sorted(maps.Keys(messengers)), ", "))
+		}
+		provider, err := open(p.Account.Reader(config.ReadCredential), a.cfg.PublicURL+"/v1/receipts/"+p.Name)
 		if err != nil {
-			return nil, fmt.Errorf("provider %s: %w", p.Name, err)
+			return nil, fmt.Errorf("%s (%s): %w", setting, p.Name, err)
 		}
 		sms = sms || provider.Traits().Channel == notify.SMS
 		list = append(list, engine.MessageProvider{Name: p.Name, QPS: p.QPS, Provider: provider})

@@ -26,7 +26,7 @@ func Load(getenv func(string) string) (Config, error) {
 	f := readFile(path, &p)
 	l.cfg = f.apply(&l)
 	l.addresses()
-	f.applyNotifications(&l.cfg, &p)
+	l.notifications(f.Notifications)
 	l.stores()
 	l.keys()
 	l.browsers()

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"anxin/engine"
 	"anxin/engine/notify"
 	"anxin/engine/order"
@@ -19,11 +21,13 @@ type Notifications struct {
 	Providers []Provider // those of a channel in the order in which they are tried
 }
 
-// Provider is one configured account.
+// Provider is one configured account at a provider of messages. Which kinds there are, and
+// the keys of their accounts, the server knows.
 type Provider struct {
-	Name string
-	QPS  int
-	New  func() (notify.Provider, error) // checks the settings, with the secrets in them
+	Name    string
+	Kind    string
+	QPS     int
+	Account Account
 }
 
 // defaultZone is where payers live who name no time zone.
@@ -75,8 +79,8 @@ type templateFile struct {
 	Providers map[string]notify.ProviderTemplate `yaml:"providers"`
 }
 
-func (f file) applyNotifications(c *Config, p *problems) {
-	n := f.Notifications
+func (l *loader) notifications(n notificationsFile) {
+	c, p := &l.cfg, l.problems
 	name := n.Zone
 	if name == "" {
 		name = defaultZone
@@ -109,7 +113,7 @@ func (f file) applyNotifications(c *Config, p *problems) {
 	if _, err := notify.NewCatalogue(c.Notifications.Templates); err != nil {
 		p.add("notifications.templates", "%v", err)
 	}
-	c.Notifications.Providers = providersOf(n.Providers, c.PublicURL, p)
+	c.Notifications.Providers = l.messageProviders(n.Providers)
 }
 
 func (t templateFile) template() notify.Template {
@@ -157,38 +161,27 @@ func quietOf(list map[notify.Channel]string, p *problems) map[notify.Channel]not
 	return quiet
 }
 
-// providerFile is one provider: what all have, and the settings of its kind.
+// providerFile is one provider.
 type providerFile struct {
-	Name     string            `yaml:"name"`
-	Kind     string            `yaml:"kind"`
-	QPS      int               `yaml:"qps"`
-	Settings map[string]string `yaml:"settings"`
+	Name    string               `yaml:"name"`
+	Kind    string               `yaml:"kind"`
+	QPS     int                  `yaml:"qps"`
+	Account map[string]yaml.Node `yaml:"account"`
 }
 
-func providersOf(list []providerFile, publicURL string, p *problems) []Provider {
+func (l *loader) messageProviders(list []providerFile) []Provider {
 	var providers []Provider
 	for i, f := range list {
 		setting := fmt.Sprintf("notifications.providers[%d]", i)
-		kind, ok := providerKinds[f.Kind]
-		switch {
-		case !backendName.MatchString(f.Name) || slices.Contains(notify.Channels, notify.Channel(f.Name)) ||
-			slices.ContainsFunc(providers, func(other Provider) bool { return other.Name == f.Name }):
-			p.add(setting+".name", "must be a name of its own of letters, digits, _ and -, and no channel's")
-			continue
-		case !ok:
-			p.add(setting+".kind", "%q is not known", f.Kind)
-			continue
-		case f.QPS < 0 || f.QPS > engine.MaxQPS:
-			p.add(setting+".qps", "must be 0 (any number) to %d", engine.MaxQPS)
+		if !backendName.MatchString(f.Name) || slices.Contains(notify.Channels, notify.Channel(f.Name)) ||
+			slices.ContainsFunc(providers, func(other Provider) bool { return other.Name == f.Name }) {
+			l.problems.add(setting+".name", "must be a name of its own of letters, digits, _ and -, and no channel's")
 		}
-		s := &settings{name: f.Name, values: f.Settings, publicURL: publicURL}
-		open := kind(s)
-		s.report(setting+".settings", p)
-		provider := Provider{Name: f.Name, QPS: f.QPS, New: open}
-		if _, err := open(); err != nil && len(s.wrong) == 0 {
-			p.add(setting+".settings", "%v", err)
+		if f.QPS < 0 || f.QPS > engine.MaxQPS {
+			l.problems.add(setting+".qps", "must be 0 (any number) to %d", engine.MaxQPS)
 		}
-		providers = append(providers, provider)
+		account := readAccount(setting, l.dir, f.Account, l.getenv, l.problems)
+		providers = append(providers, Provider{Name: f.Name, Kind: f.Kind, QPS: f.QPS, Account: account})
 	}
 	return providers
 }
