@@ -125,7 +125,7 @@ func (s *store) messages(ctx context.Context, limit int) ([]sent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read outbox: %w", err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err below tells what went wrong
 	list := []sent{}
 	for rows.Next() {
 		var doc string
@@ -138,5 +138,8 @@ func (s *store) messages(ctx context.Context, limit int) ([]sent, error) {
 		}
 		list = append(list, m)
 	}
-	return list, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read outbox: %w", err)
+	}
+	return list, nil
 }
