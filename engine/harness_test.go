@@ -43,6 +43,7 @@ type house struct {
 	backends map[string]bool
 	wrap     func(engine.Store) engine.Store // what the engine sees of the store
 	messages func() *engine.MessageDeps      // nil = payers are told nothing
+	presence engine.Presence                 // nil = nobody is known to be there
 	stopRun  func()
 }
 
@@ -96,7 +97,7 @@ func (h *house) startWith(channels map[string]channel.Channel) {
 	h.t.Helper()
 	e, err := engine.New(h.cfg, engine.Deps{
 		Store: h.wrap(h.store), Channels: channels, Sender: h.backend,
-		Backends: h.backends, Listener: h.listener, Messages: h.messageDeps(), Log: h.log,
+		Backends: h.backends, Listener: h.listener, Messages: h.messageDeps(), Presence: h.presence, Log: h.log,
 	})
 	if err != nil {
 		h.t.Fatal(err)

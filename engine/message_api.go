@@ -76,7 +76,7 @@ func (e *Engine) PreviewMessages(ctx context.Context, orderNo string) ([]Preview
 		}
 		imagined := facts
 		imagined.Order, imagined.Since = m.imagine(o, n, at), at
-		imagined.Notice, imagined.SeenSeq = n, 0
+		imagined.Notice, imagined.Seen = n, false
 		list = append(list, e.previewOf(imagined, n, false)...)
 	}
 	return list, nil

@@ -91,13 +91,10 @@ func (e *Engine) messageFacts(ctx context.Context, o order.Order, now order.Time
 	if err := e.addContacts(ctx, &f); err != nil {
 		return f, err
 	}
-	if m.deps.Viewing == nil {
-		return f, nil
-	}
-	if f.SeenSeq, err = m.deps.Viewing.Seen(ctx, o.OrderNo); err != nil {
+	if _, f.Seen, err = e.SeenAt(ctx, o.OrderNo, max(o.TurnSeq, 1)); err != nil {
 		return f, fmt.Errorf("load what was seen: %w", err)
 	}
-	f.Watching = m.deps.Viewing.Watching(o.OrderNo)
+	f.Watching = e.Watching(o.OrderNo)
 	return f, nil
 }
 

@@ -151,15 +151,6 @@ type MessageLinks interface {
 	Unsubscribe(payer string, c notify.Channel) string
 }
 
-// Viewing tells what payers have on their screens.
-type Viewing interface {
-	// Seen returns the newest seq of an order that its payer had visible, 0 = none.
-	Seen(ctx context.Context, orderNo string) (int64, error)
-	// Watching reports whether a page of the order is open now, on any node as far as
-	// this one knows.
-	Watching(orderNo string) bool
-}
-
 // InboxListener is told after an inbox changed. It may read the store.
 type InboxListener interface {
 	InboxChanged(ctx context.Context, inboxID string)
@@ -172,7 +163,6 @@ type MessageDeps struct {
 	Providers []MessageProvider
 	Key       notify.Key // makes fingerprints
 	Links     MessageLinks
-	Viewing   Viewing       // nil = nobody is known to look
 	Inbox     InboxListener // nil = nobody watches inboxes
 	// Brand names the merchant behind a backend, and where its payers find a person;
 	// either may be empty. nil = it has no name.

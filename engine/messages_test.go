@@ -101,14 +101,7 @@ func (plainLinks) Unsubscribe(payer string, c notify.Channel) string {
 // screens are what payers look at.
 type screens struct {
 	mu       sync.Mutex
-	seen     map[string]int64
 	watching map[string]bool
-}
-
-func (s *screens) Seen(_ context.Context, orderNo string) (int64, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.seen[orderNo], nil
 }
 
 func (s *screens) Watching(orderNo string) bool {
@@ -138,7 +131,7 @@ func (o *office) deps() *engine.MessageDeps {
 	catalogue, err := notify.NewCatalogue(nil)
 	fatal(o.t, err)
 	return &engine.MessageDeps{
-		Plan: o.plan, Catalogue: catalogue, Key: notify.Key("k"), Links: plainLinks{}, Viewing: o.screens, Brand: func(string) (string, string) { return "Tea & Co", "" },
+		Plan: o.plan, Catalogue: catalogue, Key: notify.Key("k"), Links: plainLinks{}, Brand: func(string) (string, string) { return "Tea & Co", "" },
 		Providers: []engine.MessageProvider{
 			{Name: "one", Provider: o.sms}, {Name: "two", Provider: o.second}, {Name: "app", Provider: o.push},
 		},
@@ -153,12 +146,12 @@ func opened(t *testing.T, f func(t *testing.T, o *office), change ...func(*offic
 		o := &office{
 			house: h, plan: simplePlan(), sms: &phone{traits: sms}, second: &phone{traits: sms},
 			push:    &phone{traits: notify.Traits{Channel: notify.Push, Repeatable: true}},
-			screens: &screens{seen: map[string]int64{}, watching: map[string]bool{}},
+			screens: &screens{watching: map[string]bool{}},
 		}
 		for _, c := range change {
 			c(o)
 		}
-		h.messages = o.deps
+		h.messages, h.presence = o.deps, o.screens
 		h.reopen()
 		f(t, o)
 	})
@@ -290,7 +283,7 @@ func TestWhoHasSeenItIsNotToldBySMS(t *testing.T) {
 		o.pays("A1")
 		o.pays("A2")
 		o.pass(5 * time.Second)
-		o.screens.seen["A1"] = o.order("A1").Seq
+		o.Seen("A1", o.order("A1").Seq)
 		o.screens.watching["A2"] = false // left before it could be seen
 		o.pass(20 * time.Second)
 		o.expect(o.sms, notify.NoticeDelayed, notify.NoticeDelayed, notify.NoticeSucceeded)

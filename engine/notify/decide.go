@@ -14,7 +14,7 @@ type Facts struct {
 	Now      order.Time
 	Contacts []Contact // of the payer, of all channels
 	Records  []Record  // of the order
-	SeenSeq  int64     // newest state of the order that the payer had on the screen
+	Seen     bool      // the payer has had what is to be told on the screen
 	Watching bool      // the payer's page is open
 	OptedOut map[Channel]bool
 	Sendable map[Channel]bool // channels that have somebody to send them
@@ -153,7 +153,7 @@ func (p *Plan) needless(c Channel, step Step, f Facts) Reason {
 			return ReasonReached
 		}
 	}
-	if !step.EvenIfSeen && f.SeenSeq >= max(f.Order.TurnSeq, 1) {
+	if !step.EvenIfSeen && f.Seen {
 		return ReasonSeen
 	}
 	if n := p.Caps[c].Order; n > 0 && sentBy(f.Records, c) >= n {
