@@ -242,7 +242,7 @@ func (a *app) run(ctx context.Context) error {
 	// What runs outlives ctx: it ends in order below, not all at the signal.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	failed := make(chan error, 5)
+	failed := make(chan error, 6)
 	var parts sync.WaitGroup
 	start := func(name string, run func(context.Context) error) {
 		parts.Go(func() {

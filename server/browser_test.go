@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -13,10 +14,14 @@ import (
 // browser starts a headless Chromium of the size of a phone.
 func browser(t *testing.T) context.Context {
 	t.Helper()
+	folder, err := os.MkdirTemp("", "anxin-browser")
+	if err != nil {
+		t.Fatal(err)
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("lang", "zh-CN"),
-		chromedp.WindowSize(390, 844), chromedp.UserDataDir(t.TempDir()))
+		chromedp.WindowSize(390, 844), chromedp.UserDataDir(folder))
 	alloc, stop := chromedp.NewExecAllocator(t.Context(), options...)
 	ctx, cancel := chromedp.NewContext(alloc)
 	ctx, timeout := context.WithTimeout(ctx, patience)
@@ -25,6 +30,7 @@ func browser(t *testing.T) context.Context {
 		_ = chromedp.Cancel(ctx) // waits for Chromium to let go of its folder
 		cancel()
 		stop()
+		_ = os.RemoveAll(folder) // its helpers may still write there for a moment
 	})
 	return ctx
 }

@@ -180,16 +180,16 @@ func freeAddress(t testing.TB) string {
 }
 
 // call does one request with the development key and returns status and decoded body.
-func (p *process) call(method, path string, body any) (int, map[string]any) {
+func (p *process) call(method, path string, body any, header ...string) (int, map[string]any) {
 	p.t.Helper()
-	status, answer, err := p.try(p.t.Context(), method, path, body)
+	status, answer, err := p.try(p.t.Context(), method, path, body, header...)
 	if err != nil {
 		p.t.Fatalf("%s %s: %v\n%s", method, path, err, p.logs())
 	}
 	return status, answer
 }
 
-func (p *process) try(ctx context.Context, method, path string, body any) (int, map[string]any, error) {
+func (p *process) try(ctx context.Context, method, path string, body any, header ...string) (int, map[string]any, error) {
 	var content []byte
 	if body != nil {
 		var err error
@@ -203,6 +203,9 @@ func (p *process) try(ctx context.Context, method, path string, body any) (int, 
 	}
 	req.Header.Set("Authorization", "Bearer dev")
 	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, nil, err
