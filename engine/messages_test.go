@@ -384,7 +384,8 @@ func TestCapsHold(t *testing.T) {
 			o.waits(fmt.Sprint("A", i))
 		}
 		o.pass(2 * time.Minute)
-		if n := len(o.sms.notices()); n != 7 {
+		// When many ask at once, the second provider takes what the first has no room for.
+		if n := len(o.sms.notices()) + len(o.second.notices()); n != 7 {
 			t.Errorf("%d messages went out, 7 may", n)
 		}
 	}, func(o *office) { o.plan.Caps = map[notify.Channel]notify.Caps{notify.SMS: {Day: 7}} })

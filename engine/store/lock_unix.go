@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 )
 
 // acquireLock locks path until the result is closed or the process ends, however it
@@ -17,7 +18,7 @@ func acquireLock(path string) (io.Closer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open lock file: %w", err)
 	}
-	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	err = flock(file)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		err = ErrInUse
 	}
@@ -25,4 +26,21 @@ func acquireLock(path string) (io.Closer, error) {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
 	}
 	return file, nil
+}
+
+// A lock outlives the process that held it by a moment: until the kernel has closed its
+// files, and those that a child of it had inherited and not yet dropped.
+const (
+	lockTries = 20
+	lockPause = 50 * time.Millisecond
+)
+
+func flock(file *os.File) error {
+	for try := 1; ; try++ {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || try == lockTries {
+			return err
+		}
+		<-time.After(lockPause)
+	}
 }

@@ -147,10 +147,14 @@ func TestACallbackThatIsRefusedIsAnsweredInTheChannelsWay(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	before := w.state()
-	for name, body := range map[string]string{
-		"unsigned": `{"id":"1"}`, "empty": "", "at the limit of callbacks": strings.Repeat("x", 256<<10),
+	for name, c := range map[string]struct {
+		status int
+		body   string
+	}{
+		"unsigned": {http.StatusUnauthorized, `{"id":"1"}`}, "empty": {http.StatusUnauthorized, ""},
+		"longer than the channel's": {http.StatusBadRequest, strings.Repeat("x", 256<<10)},
 	} {
-		a := w.want(http.StatusUnauthorized, "POST", "/v1/callbacks/sandbox", body)
+		a := w.want(c.status, "POST", "/v1/callbacks/sandbox", c.body)
 		if string(a.body) != `{"code":"FAIL"}` {
 			t.Errorf("%s: %s", name, a.body)
 		}
