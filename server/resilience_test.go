@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -86,9 +87,7 @@ func (v visit) told() string {
 func (v visit) push(kind string, more object) {
 	v.t.Helper()
 	body := object{"type": kind}
-	for name, value := range more {
-		body[name] = value
-	}
+	maps.Copy(body, more)
 	if status, answer := v.p.call(http.MethodPost, "/v1/orders/A1/updates", body, "Idempotency-Key", kind); status != http.StatusOK {
 		v.t.Fatalf("push %s: %d %v", kind, status, answer)
 	}

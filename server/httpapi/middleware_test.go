@@ -86,8 +86,10 @@ func TestMetricsAreForThisMachineAndForKeys(t *testing.T) {
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
 	a := w.want(http.StatusOK, "GET", "/metrics", nil)
-	for _, line := range []string{"anxin_callbacks_total 0\n", "# TYPE anxin_live_connections gauge\n", `anxin_live_closes_total{code="4003"} 0` + "\n",
-		"# TYPE anxin_live_publish_to_write_seconds histogram\n", `anxin_live_publish_to_write_seconds_bucket{le="+Inf"} 0` + "\n", "# TYPE anxin_live_sweep_seconds_total counter\n"} {
+	for _, line := range []string{
+		"anxin_callbacks_total 0\n", "# TYPE anxin_live_connections gauge\n", `anxin_live_closes_total{code="4003"} 0` + "\n",
+		"# TYPE anxin_live_publish_to_write_seconds histogram\n", `anxin_live_publish_to_write_seconds_bucket{le="+Inf"} 0` + "\n", "# TYPE anxin_live_sweep_seconds_total counter\n",
+	} {
 		if !strings.Contains(string(a.body), line) {
 			t.Errorf("no %q in %s", line, a.body)
 		}
