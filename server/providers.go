@@ -4,17 +4,22 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"anxin/engine"
 	"anxin/engine/notify"
 	"anxin/engine/notify/aliyun"
 	"anxin/engine/notify/apns"
+	"anxin/engine/notify/email"
 	"anxin/engine/notify/fcm"
+	"anxin/engine/notify/gateway"
+	"anxin/engine/notify/robot"
 	"anxin/engine/notify/sandbox"
 	"anxin/engine/notify/tencent"
 	"anxin/engine/notify/twilio"
 	"anxin/engine/notify/webpush"
+	"anxin/engine/webhook"
 	"anxin/server/config"
 )
 
@@ -30,6 +35,9 @@ var messengers = map[string]messenger{
 	"apns":    messages(apnsAccount, apns.New),
 	"fcm":     messages(fcmAccount, fcm.New),
 	"webpush": messages(webpushAccount, webpush.New),
+	"email":   messages(emailAccount, email.New),
+	"gateway": gatewayMessenger,
+	"robot":   messages(robotAccount, robot.New),
 }
 
 // messages reads a provider's Config, and makes a provider of it when nothing is missing.
@@ -76,6 +84,38 @@ func fcmAccount(r *config.AccountReader, _ string) fcm.Config {
 
 func webpushAccount(r *config.AccountReader, _ string) webpush.Config {
 	return webpush.Config{Key: []byte(r.Secret("key")), Subject: r.Text("subject"), AllowPrivate: r.Flag("allow_private")}
+}
+
+func emailAccount(r *config.AccountReader, _ string) email.Config {
+	port, err := strconv.Atoi(r.TextOr("port", "587"))
+	if err != nil {
+		port = -1 // which New refuses by its name
+	}
+	return email.Config{
+		Host: r.Text("host"), Port: port, Security: email.Security(r.TextOr("security", "")), Username: r.TextOr("username", ""),
+		Password: optional(r, "password"), From: r.Text("from"), ReplyTo: r.TextOr("reply_to", ""), ReturnPath: r.TextOr("return_path", ""),
+		BounceSecret: optional(r, "bounce_secret"), AllowInsecure: r.Flag("allow_insecure"),
+	}
+}
+
+func robotAccount(r *config.AccountReader, _ string) robot.Config {
+	return robot.Config{Kind: r.Text("kind"), URL: r.Secret("url"), Secret: optional(r, "secret")}
+}
+
+func gatewayMessenger(r *config.AccountReader, _ string) (notify.Provider, error) {
+	cfg := gateway.Config{URL: r.URL("url", ""), AllowPrivate: r.Flag("allow_private")}
+	texts := r.Secrets("secrets")
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	for _, text := range texts {
+		secret, err := webhook.ParseSecret(text)
+		if err != nil {
+			return nil, fmt.Errorf("secrets: %w", err)
+		}
+		cfg.Secrets = append(cfg.Secrets, secret)
+	}
+	return gateway.New(cfg)
 }
 
 // optional reads a secret that need not be there.
