@@ -29,6 +29,15 @@ func (e *Engine) SetPlan(p *notify.Plan) error {
 	return nil
 }
 
+// SetCatalogue has other templates hold from now on.
+func (e *Engine) SetCatalogue(c *notify.Catalogue) error {
+	if e.messages == nil {
+		return ErrNoMessages
+	}
+	e.messages.catalogue.Store(c)
+	return nil
+}
+
 // Messages lists what payers were told, newest first, with the cursor of the next page.
 func (e *Engine) Messages(ctx context.Context, f MessageFilter) ([]notify.Record, string, error) {
 	return e.deps.Store.Messages(ctx, f)

@@ -54,6 +54,7 @@ type app struct {
 	closers []func()         // of providers of messages
 	// accounts are the payment channels but the simulated one.
 	accounts accounts
+	follower planFollower
 	hangup   <-chan os.Signal // a wish that their credential files be looked at now; nil = there is none
 	http     *fiber.App
 }
@@ -254,6 +255,7 @@ func (a *app) run(ctx context.Context) error {
 	start("hub", a.hub.Run)
 	start("engine", a.engine.Run)
 	start("credentials", func(ctx context.Context) error { return a.accounts.run(ctx, a.hangup) })
+	start("notification plan", a.followPlan)
 	if a.witness.behaviour != nil {
 		start("behaviour", a.witness.behaviour.Run)
 	}

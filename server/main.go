@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // payers' time zones, also where the system has none
 
@@ -68,6 +69,13 @@ func serve(ctx context.Context, getenv func(string) string) error {
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 	a.hangup = hangup
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
+	a.follower = planFollower{
+		load: func() (config.Config, error) { return config.Load(getenv) },
+		path: strings.TrimSpace(getenv("ANXIN_CONFIG")), hangup: again,
+	}
 	return a.run(ctx)
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -143,5 +144,52 @@ func TestTheSandboxShowsEachStageBySMS(t *testing.T) {
 	}
 	if strings.Contains(p.logs(), "13800138000") || !strings.Contains(p.logs(), "sandbox: a message was sent") {
 		t.Errorf("the log:\n%s", p.logs())
+	}
+}
+
+// TestThePlanIsReadAnewWhileTheServerRuns edits the file: what is sent next follows it, and
+// a file that cannot be leaves what holds.
+func TestThePlanIsReadAnewWhileTheServerRuns(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const begin = "notifications: {rules: [{notices: [delayed], tell: [{channel: sms}]}]"
+	env := withConfig(t, dir, begin+"}\n")
+	p := startServer(t, dir, env)
+	order := registration("A1")
+	order["payer"] = object{"id": "u-1", "locale": "en", "phone": "+8613800138000"}
+	p.call(http.MethodPost, "/v1/orders", order)
+	shows := func(want string) {
+		t.Helper()
+		again := time.NewTicker(20 * time.Millisecond)
+		defer again.Stop()
+		got := ""
+		for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-again.C {
+			var b strings.Builder
+			if err := runNotify(t.Context(), []string{"preview", "-url", p.base, "-text", "A1"}, &b); err != nil {
+				t.Fatal(err)
+			}
+			if got = b.String(); strings.Contains(got, want) {
+				return
+			}
+		}
+		t.Fatalf("the preview lacks %q:\n%s\n%s", want, got, p.logs())
+	}
+	shows("is being confirmed")
+	withConfig(t, dir, begin+", templates: [{name: delayed, language: en, version: 2, title: t, body: \"{{.OrderNo}}\", short: our own words}]}\n")
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	shows("our own words")
+	withConfig(t, dir, begin+", templates: [{name: delayed, language: en, version: 3, title: t, body: \"{{.Nothing}}\"}]}\n")
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(patience); !strings.Contains(p.logs(), "{{.Nothing}}"); <-again.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log does not name the mistake:\n%s", p.logs())
+		}
+	}
+	shows("our own words")
+	if text := p.text("/metrics"); !strings.Contains(text, `anxin_message_calls_total{provider="outbox",channel="sms"} 0`) {
+		t.Error("the provider has no figures")
 	}
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -39,5 +40,8 @@ func (a *api) metrics(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderContentType, "text/plain; version=0.0.4; charset=utf-8")
 	c.Set(fiber.HeaderCacheControl, noStore)
-	return c.Send(metricsText(a.deps.Engine.Counts(), a.deps.Engine.Channels(), a.deps.Hub.Stats(), a.credentials()))
+	text := metricsText(a.deps.Engine.Counts(), a.deps.Engine.Channels(), a.deps.Hub.Stats(), a.credentials())
+	var messages strings.Builder
+	messageText(&messages, a.deps.Engine.Providers(), a.deps.Engine.Skipped())
+	return c.Send(append(text, messages.String()...))
 }

@@ -1,7 +1,10 @@
 package httpapi
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"anxin/engine"
@@ -59,6 +62,45 @@ func channelText(b *strings.Builder, channels []engine.ChannelState) {
 		for _, s := range channels {
 			fmt.Fprintf(b, "%s{channel=%q} %d\n", m.name, s.Name, m.value(s))
 		}
+	}
+}
+
+// messageText writes what differs by provider, and why channels told nothing.
+func messageText(b *strings.Builder, providers []engine.ProviderState, skipped map[engine.SkipKey]int64) {
+	for _, m := range []struct {
+		name, kind, help string
+		value            func(engine.ProviderState) float64
+	}{
+		{"anxin_message_calls_total", "counter", "Messages handed to the provider.", func(p engine.ProviderState) float64 { return float64(p.Calls) }},
+		{"anxin_message_seconds_total", "counter", "Time that these calls took.", func(p engine.ProviderState) float64 { return p.Took }},
+		{"anxin_message_delivered_total", "counter", "Messages that the provider reported as delivered.", func(p engine.ProviderState) float64 { return float64(p.Delivered) }},
+		{"anxin_message_undelivered_total", "counter", "Messages that the provider reported as failed.", func(p engine.ProviderState) float64 { return float64(p.Failed) }},
+		{"anxin_message_breaker_open", "gauge", "1 while this node leaves the provider alone because it fails.", func(p engine.ProviderState) float64 {
+			if p.Breaker == engine.BreakerClosed {
+				return 0
+			}
+			return 1
+		}},
+	} {
+		fmt.Fprintf(b, "# HELP %s %s\n# TYPE %s %s\n", m.name, m.help, m.name, m.kind)
+		for _, p := range providers {
+			fmt.Fprintf(b, "%s{provider=%q,channel=%q} %g\n", m.name, p.Name, p.Channel, m.value(p))
+		}
+	}
+	const failures = "anxin_message_errors_total"
+	fmt.Fprintf(b, "# HELP %s Messages that the provider did not take, by what that means.\n# TYPE %s counter\n", failures, failures)
+	for _, p := range providers {
+		for _, kind := range slices.Sorted(maps.Keys(p.Errors)) {
+			fmt.Fprintf(b, "%s{provider=%q,kind=%q} %d\n", failures, p.Name, kind, p.Errors[kind])
+		}
+	}
+	const skips = "anxin_messages_skipped_total"
+	fmt.Fprintf(b, "# HELP %s Messages that were not needed or not allowed, by reason.\n# TYPE %s counter\n", skips, skips)
+	keys := slices.SortedFunc(maps.Keys(skipped), func(a, b engine.SkipKey) int {
+		return cmp.Or(cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Reason, b.Reason))
+	})
+	for _, k := range keys {
+		fmt.Fprintf(b, "%s{channel=%q,reason=%q} %d\n", skips, k.Channel, k.Reason, skipped[k])
 	}
 }
 
