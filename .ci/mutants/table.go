@@ -108,7 +108,7 @@ var mutants = []mutant{
 	},
 	{
 		name:  "a failed delivery is not tried again",
-		edits: []edit{{"engine/deliver.go", `Tries: t.Tries + 1}}}`, `Tries: t.Tries + 1}, Delete: true}}`}},
+		edits: []edit{{"engine/deliver.go", `DueAt: next, Tries: t.Tries + 1}}}`, `DueAt: next, Tries: t.Tries + 1}, Delete: true}}`}},
 		test:  "./engine .",
 	},
 }
