@@ -179,7 +179,7 @@ func (e *Engine) timeoutOf(o order.Order) time.Duration {
 }
 
 func queryOf(o order.Order) channel.Query {
-	q := channel.Query{OrderNo: o.OrderNo, Amount: o.Amount, CreatedAt: o.CreatedAt.Std(), ExpiresAt: o.ExpiresAt.Std()}
+	q := channel.Query{OrderNo: o.OrderNo, Amount: o.Amount, CreatedAt: o.CreatedAt.Std(), ExpiresAt: o.ExpiresAt.Std(), ChannelTxn: o.ChannelTxn}
 	for _, r := range o.OpenRefunds() {
 		q.RefundIDs = append(q.RefundIDs, r.ID)
 	}

@@ -68,6 +68,9 @@ type Query struct {
 	RefundIDs []string // refunds to ask about besides; empty = the payment alone
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero = never
+	// ChannelTxn is the provider's number of the payment, "" while it is not known. It is a
+	// short cut where the search by our number is slow; no adapter may depend on it.
+	ChannelTxn string
 }
 
 // Policy is how a provider is to be treated. Zero fields mean the engine's defaults.

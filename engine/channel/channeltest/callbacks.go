@@ -107,7 +107,7 @@ func testNotified(t *testing.T, h house) {
 			if n.OrderNo != orderNo || n.DedupeKey == "" || n.Evidence.Source != order.FromCallback || n.Evidence.Claims != w.Claims {
 				t.Errorf("%s: %+v, want %s", w.State, n, w.Claims)
 			}
-			wantMove(t, c.Told, n.Evidence)
+			wantMove(t, c.Told, n.Evidence, h.p.RefundsAlone)
 		}
 	}
 }

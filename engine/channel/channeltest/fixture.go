@@ -47,6 +47,9 @@ type Provider struct {
 	Notified, Answered     []Word
 	Unnotified, Unanswered []order.Claimed
 
+	// RefundsAlone says that callbacks about refunds do not name what was paid: they are
+	// weighed against an order of which that is known.
+	RefundsAlone bool
 	// NoUnrelated says that all callbacks are about orders, NoProbes that the provider
 	// never sends wrong signatures on purpose.
 	NoUnrelated, NoProbes bool

@@ -183,8 +183,9 @@ func (h house) wantUnanswered(t *testing.T, ch channel.Channel, what string, cod
 	}
 }
 
-// wantMove gives evidence to the order machine and holds it against what was told.
-func wantMove(t *testing.T, told Told, ev order.Evidence) {
+// wantMove gives evidence to the order machine and holds it against what was told. A refund
+// that is told alone is one of a payment that is known.
+func wantMove(t *testing.T, told Told, ev order.Evidence, alone bool) {
 	t.Helper()
 	now := order.At(second())
 	c, err := order.Register(order.Registration{
@@ -193,6 +194,9 @@ func wantMove(t *testing.T, told Told, ev order.Evidence) {
 	}, now)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if alone && told.Refund != nil {
+		c = c.Order.Apply(order.Evidence{Source: order.FromQuery, Claims: order.ClaimsSucceeded, Amount: &told.Amount, Merchant: told.Merchant, ChannelTxn: ev.ChannelTxn}, now)
 	}
 	after := c.Order.Apply(ev, now).Order
 	if after.Payment != payment(told) {

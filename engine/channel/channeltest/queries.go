@@ -38,7 +38,7 @@ func testAnswered(t *testing.T, h house) {
 			}
 			h.wantNoSecret(t, ev)
 			ev.Source = order.FromQuery
-			wantMove(t, told, ev)
+			wantMove(t, told, ev, false)
 		}
 	}
 }
