@@ -17,6 +17,7 @@ import (
 	"anxin/engine/channel"
 	"anxin/engine/channel/alipay"
 	"anxin/engine/channel/standardhook"
+	"anxin/engine/channel/stripe"
 	"anxin/engine/channel/wechatpay"
 	"anxin/server/config"
 )
@@ -32,6 +33,7 @@ type provider func(*config.AccountReader) (channel.Channel, error)
 var providers = map[string]provider{
 	"alipay":       account(alipayAccount, alipay.New),
 	"standardhook": account(standardhookAccount, standardhook.New),
+	"stripe":       account(stripeAccount, stripe.New),
 	"wechatpay":    account(wechatpayAccount, wechatpay.New),
 }
 
