@@ -23,8 +23,8 @@ func newBackend(apiURL string, base *http.Client, clock func() time.Time) sdk.Ba
 	client := channel.Client(base, maxAnswer)
 	client.Transport = door{client.Transport, clock}
 	return sdk.GetBackendWithConfig(sdk.APIBackend, &sdk.BackendConfig{
-		URL: sdk.String(apiURL), HTTPClient: client,
-		MaxNetworkRetries: sdk.Int64(0), EnableTelemetry: sdk.Bool(false),
+		URL: new(apiURL), HTTPClient: client,
+		MaxNetworkRetries: new(int64(0)), EnableTelemetry: new(false),
 		LeveledLogger: &sdk.LeveledLogger{Level: sdk.LevelNull},
 	})
 }
@@ -79,7 +79,7 @@ func (*answer) UnmarshalJSON([]byte) error { return nil }
 func (c *Channel) ask(ctx context.Context, method, path string, question url.Values, kind string, into interface{ kind() string }) error {
 	params := &sdk.Params{Context: ctx}
 	if c.account != "" {
-		params.StripeAccount = sdk.String(c.account)
+		params.StripeAccount = new(c.account)
 	}
 	var a answer
 	err := c.api.CallRaw(method, path, c.key, []byte(question.Encode()), params, &a)

@@ -88,6 +88,7 @@ func TestAgainstStripesOwnStandIn(t *testing.T) {
 }
 
 func (s standIn) testQueries(t *testing.T) {
+	t.Parallel()
 	var intent, refund string
 	gateway := s.start(t, func(samples map[string]object) {
 		i, r := samples["payment_intent"], samples["refund"]
@@ -122,6 +123,7 @@ func (s standIn) testQueries(t *testing.T) {
 }
 
 func (s standIn) testSamples(t *testing.T) {
+	t.Parallel()
 	var intent object
 	gateway := s.start(t, func(samples map[string]object) {
 		intent = samples["payment_intent"]

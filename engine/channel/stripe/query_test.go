@@ -67,8 +67,12 @@ func TestKnownIntentNeedsNoSearch(t *testing.T) {
 func TestOfSeveralIntentsTheFurthestCounts(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ first, second, told string }{
-		{"requires_payment_method", "succeeded", "pi_2"}, {"succeeded", "canceled", "pi_1"}, {"canceled", "processing", "pi_2"},
-		{"canceled", "requires_action", "pi_2"}, {"succeeded", "succeeded", "pi_1"}, {"canceled", "canceled", "pi_1"},
+		{"requires_payment_method", "succeeded", "pi_2"},
+		{"succeeded", "canceled", "pi_1"},
+		{"canceled", "processing", "pi_2"},
+		{"canceled", "requires_action", "pi_2"},
+		{"succeeded", "succeeded", "pi_1"},
+		{"canceled", "canceled", "pi_1"},
 	} {
 		first, second := anIntent(test.first), anIntent(test.second).With("id", "pi_2")
 		c := serve(t, map[string]object{searched: found(first, second), retrieved: first, "GET /v1/payment_intents/pi_2": second})

@@ -21,8 +21,8 @@ import (
 
 // The credentials of the account.
 const (
-	APIKey     = "rk_test_MarkedKey5e1f77a0"
-	LiveKey    = "rk_live_MarkedKey5e1f77a0"
+	APIKey     = "rk_test_MarkedKey5e1f77a0"  // #nosec G101 -- of the tests
+	LiveKey    = "rk_live_MarkedKey5e1f77a0"  // #nosec G101 -- of the tests
 	Secret     = "whsec_MarkedSecret9d2b41c7" // #nosec G101 -- of the tests
 	NextSecret = "whsec_MarkedSecretNext3a80" // #nosec G101 -- of the tests
 	Account    = "acct_1001"
@@ -56,13 +56,14 @@ func (o Object) JSON() []byte {
 // Signature is a header over a body, with a signature by each secret, and one of the kind
 // that Stripe sends besides for tests.
 func Signature(body []byte, at time.Time, secrets ...string) string {
-	header := fmt.Sprintf("t=%d", at.Unix())
+	var header strings.Builder
+	_, _ = fmt.Fprintf(&header, "t=%d", at.Unix())
 	for _, secret := range secrets {
 		mac := hmac.New(sha256.New, []byte(secret))
 		_, _ = fmt.Fprintf(mac, "%d.%s", at.Unix(), body) // a hash takes everything
-		header += ",v1=" + hex.EncodeToString(mac.Sum(nil))
+		header.WriteString(",v1=" + hex.EncodeToString(mac.Sum(nil)))
 	}
-	return header + ",v0=" + strings.Repeat("0a", sha256.Size)
+	return header.String() + ",v0=" + strings.Repeat("0a", sha256.Size)
 }
 
 // Request is a callback of a body, signed with the secrets.
