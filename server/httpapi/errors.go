@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"anxin/engine"
+	"anxin/engine/incident"
 	"anxin/engine/order"
 	"anxin/hub"
 )
@@ -34,6 +35,7 @@ var known = []struct {
 	{engine.ErrTooManyRows, http.StatusUnprocessableEntity, "too_many_rows", "the file has more than 500,000 lines: split it"},
 	{order.ErrResolution, http.StatusConflict, "resolution_not_allowed", "the case cannot be resolved in this way; see its resolutions"},
 	{engine.ErrNotPaused, http.StatusNotFound, "not_paused", "it is not paused"},
+	{incident.ErrTooMany, http.StatusConflict, "too_many_announcements", "twenty announcements hold already: take one down first"},
 	{engine.ErrBusy, http.StatusServiceUnavailable, "unavailable", "too busy at the moment, try again"},
 	{hub.ErrDraining, http.StatusServiceUnavailable, "unavailable", "this node is going away, try again"},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "unavailable", "it took too long, try again"},
