@@ -30,13 +30,17 @@ var shots = []shot{{"390-light", 390, "light"}, {"390-dark", 390, "dark"}, {"128
 
 // photograph writes each page as a picture, and an index of all pictures.
 func photograph(pages map[string][]byte, csp, out string) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // for as long as the command runs
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	server := &http.Server{Handler: serve(pages, csp), ReadHeaderTimeout: time.Minute}
-	go server.Serve(listener) //nolint:errcheck // ends with the command
-	defer server.Close()      //nolint:errcheck // ends with the command
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	defer func() {
+		_ = server.Close()
+		<-ended
+	}()
 
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU)
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), options...)
