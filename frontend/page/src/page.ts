@@ -107,6 +107,7 @@ export function startPage(boot: Boot, platform: Platform = browserPlatform()): (
     path,
     token,
     thanks: texts.text("feedback.thanks", null),
+    failed: texts.text("notice.failed", null),
     shown: () => ({ seq: state.progress.seq, wording: lang + "/" + (drawn ? drawn.wording : "") + "@" + boot.version }),
   });
   bindCopy(texts.text("action.copied", null));
