@@ -1,4 +1,4 @@
-.PHONY: run test test-fast lint page bench bench-live chaos mutants build
+.PHONY: gallery page-report run test test-fast lint page bench bench-live chaos mutants build
 
 run: ## start the server with embedded defaults
 	go run ./server
@@ -14,6 +14,13 @@ lint: ## what the linters say
 
 page: ## rebuild the payer page's files that are committed in frontend/dist
 	go run ./frontend/build
+
+gallery: ## photographs of every state of the payer page, in .cache/gallery/index.html
+	@.ci/install && go run ./frontend/page/gallery -png -o .cache/gallery
+
+page-report: ## the payer page on a slow phone: paint, live, shift, blocking time, Lighthouse, each beside its budget
+	@.ci/install && export PATH="$$PWD/.cache/bin:$$PATH" && npm install --silent --no-audit --no-fund --no-save --prefix .cache/lighthouse lighthouse@12.8.2 && \
+	go run ./.ci/pagereport -lighthouse .cache/lighthouse
 
 bench: ## the figures of this machine, each beside its floor
 	@.ci/bench

@@ -18,8 +18,10 @@ import (
 	"anxin/engine"
 	"anxin/engine/channel"
 	sandboxchannel "anxin/engine/channel/sandbox"
+	"anxin/engine/incident"
 	"anxin/engine/insight"
 	"anxin/engine/store"
+	"anxin/engine/support"
 	"anxin/engine/webhook"
 	"anxin/frontend/page"
 	"anxin/hub"
@@ -57,6 +59,8 @@ type app struct {
 	follower planFollower
 	hangup   <-chan os.Signal // a wish that their credential files be looked at now; nil = there is none
 	http     *fiber.App
+	board    httpapi.Announcements
+	lookup   *support.Lookup // nil where nobody can be sent a code
 }
 
 // build makes a node from its configuration. It opens the store and starts nothing.
@@ -77,7 +81,7 @@ func build(ctx context.Context, cfg config.Config, log logrus.FieldLogger) (_ *a
 	if err != nil {
 		return nil, fmt.Errorf("token secrets: %w", err)
 	}
-	live := &stream{support: support(cfg), log: log, page: links{tokens, cfg, log}.page}
+	live := &stream{support: supportLinks(cfg), log: log, page: links{tokens, cfg, log}.page}
 	if err := a.buildHub(live, tokens); err != nil {
 		return nil, err
 	}
@@ -91,6 +95,10 @@ func build(ctx context.Context, cfg config.Config, log logrus.FieldLogger) (_ *a
 			return nil, err
 		}
 	}
+	if live.announcements, err = incident.NewBoard(a.store, live, page.Languages()); err != nil {
+		return nil, err
+	}
+	a.board = live.announcements
 	return a, a.buildHTTP(tokens)
 }
 
@@ -188,6 +196,9 @@ func (a *app) channels() (map[string]channel.Channel, error) {
 }
 
 func (a *app) buildHTTP(tokens *auth.Tokens) error {
+	if err := a.buildLookup(); err != nil {
+		return err
+	}
 	known, err := knownKeys(a.cfg.APIKeys)
 	if err != nil {
 		return fmt.Errorf("api keys: %w", err)
@@ -202,16 +213,18 @@ func (a *app) buildHTTP(tokens *auth.Tokens) error {
 	}
 	renderer, err := page.New(page.Options{
 		PublicURL: a.cfg.PublicURL, Brand: a.cfg.Brand.Brand, Merchants: merchants, DelayedAfter: a.cfg.Stages.Delayed, Silent: !a.cfg.Behaviour,
+		Lookup: a.lookup != nil,
 	})
 	if err != nil {
 		return fmt.Errorf("payer page: %w", err)
 	}
 	a.http, err = httpapi.New(httpapi.Config{
-		PublicURL: a.cfg.PublicURL, Support: support(a.cfg), Sandbox: a.cfg.Sandbox.On,
+		PublicURL: a.cfg.PublicURL, Support: supportLinks(a.cfg), Sandbox: a.cfg.Sandbox.On,
 		CheckGap: a.cfg.CheckGap, ViewLife: a.cfg.Tokens.View, InboxLife: a.cfg.Tokens.Inbox,
 		Origins: a.cfg.Origins, TrustedProxies: a.cfg.TrustedProxies, Acts: insight.ActNames,
 	}, httpapi.Deps{
 		Engine: a.engine, Hub: a.hub, Keys: known, Operators: operators, Tokens: tokens, Page: renderer, Live: httpapi.Live(a.hub), Observer: a.witness,
+		Announcements: a.board, Feedback: support.NewEar(a.store, a.engine), Lookup: a.lookups(),
 		Ready: a.store.Ready, Credentials: a.accounts.credentials, Log: a.log,
 	})
 	if err == nil && a.sandbox != nil {
@@ -220,8 +233,8 @@ func (a *app) buildHTTP(tokens *auth.Tokens) error {
 	return err
 }
 
-// support is where payers of each merchant find a person.
-func support(cfg config.Config) httpapi.Support {
+// supportLinks are where payers of each merchant find a person.
+func supportLinks(cfg config.Config) httpapi.Support {
 	s := httpapi.Support{URL: cfg.Brand.SupportURL, Merchants: make(map[string]string, len(cfg.Brands))}
 	for name, b := range cfg.Brands {
 		s.Merchants[name] = b.SupportURL
@@ -261,6 +274,9 @@ func (a *app) run(ctx context.Context) error {
 	}
 	if a.sandbox != nil {
 		start("sandbox", a.sandbox.Run)
+	}
+	if a.lookup != nil {
+		start("order lookup", a.lookup.Run)
 	}
 	start("http", func(context.Context) error { return a.http.Listener(httpapi.Lending(listener)) })
 

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sirupsen/logrus"
 
 	"anxin/engine"
+	"anxin/engine/incident"
 	"anxin/engine/order"
 	"anxin/hub"
 	"anxin/server/auth"
@@ -28,6 +30,8 @@ type stream struct {
 	hub     publisher
 	support httpapi.Support
 	log     logrus.FieldLogger
+	// announcements is the board, whose topic everybody may watch.
+	announcements httpapi.Announcements
 }
 
 // orders is what the stream reads of the engine.
@@ -41,6 +45,8 @@ type publisher interface{ Publish(m hub.Message) }
 var (
 	_ engine.Listener = (*stream)(nil)
 	_ hub.Source      = (*stream)(nil)
+
+	_ incident.Listener = (*stream)(nil)
 )
 
 // Committed publishes the state after a commit once, under the name of its last public
@@ -63,8 +69,36 @@ func (s *stream) Committed(o order.Order, events []order.Event) {
 	s.hub.Publish(m)
 }
 
+// Announced publishes the board after a change.
+func (s *stream) Announced(version int64, active []incident.Announcement) {
+	data, err := httpapi.Announced(active)
+	if err != nil {
+		s.log.WithError(err).Error("encode announcements")
+		return // the sweep will find the new version and try again
+	}
+	s.hub.Publish(hub.Message{Topic: auth.TopicAnnouncements, Seq: version, Event: announcementChanged, Data: data})
+}
+
+// announcementChanged is the event of the topic of announcements.
+const announcementChanged = "announcement.changed"
+
+func (s *stream) board(ctx context.Context) (hub.Message, error) {
+	active, version, err := s.announcements.Active(ctx)
+	if err != nil {
+		return hub.Message{}, err
+	}
+	data, err := httpapi.Announced(active)
+	if err != nil {
+		return hub.Message{}, fmt.Errorf("encode announcements: %w", err)
+	}
+	return hub.Message{Topic: auth.TopicAnnouncements, Seq: version, Data: data}, nil
+}
+
 // Snapshot reads the state of a topic from the store.
 func (s *stream) Snapshot(ctx context.Context, topic string) (hub.Message, error) {
+	if topic == auth.TopicAnnouncements {
+		return s.board(ctx)
+	}
 	if id, ok := strings.CutPrefix(topic, inboxTopic); ok {
 		m, err := s.inboxState(ctx, id)
 		m.Event = ""
@@ -103,6 +137,13 @@ func (s *stream) Seqs(ctx context.Context, topics []string) (map[string]int64, e
 	seqs := make(map[string]int64, len(known))
 	for orderNo, seq := range known {
 		seqs[orderTopic+orderNo] = seq
+	}
+	if slices.Contains(topics, auth.TopicAnnouncements) {
+		_, version, err := s.announcements.Active(ctx)
+		if err != nil {
+			return nil, err
+		}
+		seqs[auth.TopicAnnouncements] = version
 	}
 	return seqs, s.inboxSeqs(ctx, topics, seqs)
 }

@@ -221,10 +221,13 @@ func (e *encoded) writeKey(ctx context.Context, w *writes) error {
 }
 
 func (e *encoded) writeAudit(ctx context.Context, w *writes) error {
-	a := e.Audit
-	if a == nil {
+	if e.Audit == nil {
 		return nil
 	}
+	return w.audit(ctx, e.Audit)
+}
+
+func (w *writes) audit(ctx context.Context, a *engine.Audit) error {
 	_, err := w.run(ctx, "write audit", w.insertAudit, int64(a.At), a.Actor, a.Action, a.Target, a.Reason)
 	return err
 }

@@ -73,6 +73,8 @@ type reads struct {
 
 	messagesOf, message, messageByProvider, inbox, inboxPage *sql.Stmt
 	optIns, optOuts, deadAddress, templates, unsealed        *sql.Stmt
+
+	announcements, boardVersion *sql.Stmt
 }
 
 func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
@@ -89,6 +91,7 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 		sqlMessagesOf: &r.messagesOf, sqlMessage: &r.message, sqlMessageByProvider: &r.messageByProvider,
 		sqlInbox: &r.inbox, sqlInboxPage: &r.inboxPage,
 		sqlOptIns: &r.optIns, sqlOptOuts: &r.optOuts, sqlDeadAddress: &r.deadAddress, sqlTemplates: &r.templates, sqlUnsealed: &r.unsealed,
+		sqlAnnouncements: &r.announcements, sqlBoardVersion: &r.boardVersion,
 		sqlRecord: &r.record, sqlRejected: &r.rejected, sqlQuarantined: &r.quarantined,
 		sqlWebhooks: &r.webhooks, sqlPlace: &r.place, sqlTries: &r.tries,
 		sqlEndpoint: &r.endpoint, sqlEndpoints: &r.endpoints, sqlParked: &r.parked,

@@ -170,6 +170,20 @@ func (w *writes) run(ctx context.Context, step string, statement *sql.Stmt, args
 	return changed, nil
 }
 
+// exec runs a statement that is too rare to be kept prepared; see run.
+func (w *writes) exec(ctx context.Context, step, text string, args ...any) (int64, error) {
+	result, err := w.conn.ExecContext(ctx, text, args...)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", step, err)
+	}
+	changed, err := result.RowsAffected()
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", step, err)
+	}
+	w.changed += changed
+	return changed, nil
+}
+
 // closeLog runs a pragma that starts the log anew, without waiting long for readers.
 func (w *writes) closeLog(ctx context.Context, pragma string) error {
 	if _, err := w.conn.ExecContext(ctx, sqlWaitShort); err != nil {

@@ -16,6 +16,15 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+func TestSQLiteKeepsWhatPayersAreToldAndSay(t *testing.T) {
+	t.Parallel()
+	storetest.RunPayers(t, func(t *testing.T) storetest.PayerStore {
+		t.Helper()
+		s, _ := setup(t)
+		return s
+	})
+}
+
 func TestSQLite(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) engine.Store {

@@ -23,7 +23,7 @@ type document struct {
 	Favicon            template.URL
 	Refresh            int // seconds until a page without script reloads; 0 = never
 	Embedded, Thanked  bool
-	Lookup             string // where orders are found; "" = nowhere
+	Lookup             string // where orders are found again; "" = nowhere
 
 	OrderNo, Subject, Amount string
 	Status                   order.Status

@@ -28,8 +28,8 @@ type Options struct {
 	PublicURL string
 	// Brand is shown on pages of merchants that have none of their own.
 	Brand Brand
-	// Lookup is where a payer finds an order again whose link has expired; "" = nowhere.
-	Lookup string
+	// Lookup says that codes can be sent with which payers find their orders again.
+	Lookup bool
 	// Merchants have brands of their own, by the name of their backend.
 	Merchants map[string]Brand
 	// Zone is for times before the script rewrites them in the device's zone. Default:
@@ -51,6 +51,7 @@ type Renderer struct {
 	catalogs *catalogs
 	page     *template.Template
 	expired  *template.Template
+	lookup   *template.Template
 	dresses  map[string]dress // "" = the one of everybody else
 }
 
@@ -69,6 +70,10 @@ func New(options Options) (*Renderer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse expired page: %w", err)
 	}
+	lookup, err := template.ParseFS(templateFiles, "page.gohtml", "lookup.gohtml")
+	if err != nil {
+		return nil, fmt.Errorf("parse lookup page: %w", err)
+	}
 	public, err := url.Parse(options.PublicURL)
 	if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") {
 		return nil, fmt.Errorf("%w: %q", ErrPublicURL, options.PublicURL)
@@ -77,7 +82,7 @@ func New(options Options) (*Renderer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Renderer{options: options.withDefaults(), catalogs: all, page: pages, expired: expired, dresses: ready}, nil
+	return &Renderer{options: options.withDefaults(), catalogs: all, page: pages, expired: expired, lookup: lookup, dresses: ready}, nil
 }
 
 const defaultRefundDays = 5
@@ -125,14 +130,17 @@ func (r *Renderer) Render(w io.Writer, v View) error {
 func (r *Renderer) RenderExpired(w io.Writer, lang string) error {
 	c := r.catalogs.match(lang)
 	d := r.dress("")
-	doc := document{catalog: c, CSS: d.css, Title: c.text("expired.title", nil), Brand: d.called(c), Logo: d.logo, Lookup: r.options.Lookup, Favicon: favicon("calm")}
+	doc := document{catalog: c, CSS: d.css, Title: c.text("expired.title", nil), Brand: d.called(c), Logo: d.logo, Favicon: favicon("calm")}
+	if r.options.Lookup {
+		doc.Lookup = lookupPath
+	}
 	if err := execute(w, r.expired, doc); err != nil {
 		return fmt.Errorf("render expired page: %w", err)
 	}
 	return nil
 }
 
-func execute(w io.Writer, t *template.Template, doc document) error {
+func execute(w io.Writer, t *template.Template, doc any) error {
 	var b bytes.Buffer
 	if err := t.Execute(&b, doc); err != nil {
 		return err

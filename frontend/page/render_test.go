@@ -295,6 +295,9 @@ func TestExpiredLinkTellsNothingOfAnyOrder(t *testing.T) {
 		if !strings.Contains(visible(html), want) {
 			t.Errorf("%s: the page does not say %q", lang, want)
 		}
+		if !strings.Contains(html, `<g class="i i-calm"><path d="M46 60h28"/></g>`) {
+			t.Errorf("%s: the ring has no icon", lang)
+		}
 		if strings.Contains(html, "<script") || strings.Contains(html, "refresh") {
 			t.Errorf("%s: an expired page does something", lang)
 		}

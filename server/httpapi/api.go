@@ -79,6 +79,7 @@ type Hub interface {
 type Page interface {
 	Render(w io.Writer, v page.View) error
 	RenderExpired(w io.Writer, lang string) error
+	RenderLookup(w io.Writer, l page.Lookup) error
 	Policy(merchant string, embedded bool) (csp string, framed bool)
 }
 
@@ -109,9 +110,14 @@ type Deps struct {
 	Operators *auth.Keys // who may use /v1/ops
 	Tokens    *auth.Tokens
 	Page      Page
-	Live      fiber.Handler               // see Live
-	Observer  hub.Observer                // is told what clients report over HTTP
-	Ready     func(context.Context) error // whether the store can be used
+
+	Announcements Announcements
+	Feedback      Feedback
+	Lookup        Lookup // nil = nobody could be sent a code
+
+	Live     fiber.Handler               // see Live
+	Observer hub.Observer                // is told what clients report over HTTP
+	Ready    func(context.Context) error // whether the store can be used
 	// Credentials tells what is known of the channels' keys, for the metrics; nil = nothing.
 	Credentials func(now time.Time) []ChannelCredentials
 	Log         logrus.FieldLogger
@@ -119,6 +125,7 @@ type Deps struct {
 
 func (d Deps) validate() error {
 	if d.Engine == nil || d.Hub == nil || d.Keys == nil || d.Operators == nil || d.Tokens == nil || d.Page == nil ||
+		d.Announcements == nil || d.Feedback == nil ||
 		d.Live == nil || d.Observer == nil || d.Ready == nil || d.Log == nil {
 		return errors.New("http api: a dependency is missing")
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"anxin/engine"
+	"anxin/engine/incident"
 	"anxin/engine/order"
 	"anxin/hub"
 )
@@ -36,6 +37,7 @@ var known = []struct {
 	{engine.ErrNoMessages, http.StatusConflict, "no_messages", "this server sends no messages"},
 	{engine.ErrNoProvider, http.StatusNotFound, "unknown_provider", "no provider of this name reports here"},
 	{engine.ErrNotPaused, http.StatusNotFound, "not_paused", "it is not paused"},
+	{incident.ErrTooMany, http.StatusConflict, "too_many_announcements", "twenty announcements hold already: take one down first"},
 	{engine.ErrBusy, http.StatusServiceUnavailable, "unavailable", "too busy at the moment, try again"},
 	{hub.ErrDraining, http.StatusServiceUnavailable, "unavailable", "this node is going away, try again"},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "unavailable", "it took too long, try again"},

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -94,11 +93,12 @@ func (a *api) render(ctx context.Context, c *fiber.Ctx, status int, o order.Orde
 	view := page.View{
 		Progress: a.progress(o), Now: now, Lang: languageOf(c, o.Payer.Locale), Token: token,
 		Moments: page.Moments(events), Notice: notice, CheckAgainAt: a.checkAgainAt(o), Merchant: o.Backend,
-		Embedded: embedded(c), AskedLang: askedLang(c),
+		Embedded: embedded(c), AskedLang: askedLang(c), Thanked: c.Query("thanks") == "1",
+		Announcements: a.announced(ctx), Scope: scopeOf(o.Channel),
 	}
 	if checkIn > 0 {
 		view.CheckAgainAt = now.Add(checkIn)
-		c.Set(fiber.HeaderRetryAfter, fmt.Sprint(wholeSeconds(checkIn)))
+		c.Set(fiber.HeaderRetryAfter, retryAfter(checkIn))
 	}
 	var b bytes.Buffer
 	if err := a.deps.Page.Render(&b, view); err != nil {

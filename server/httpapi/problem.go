@@ -57,7 +57,7 @@ func (p *Problem) with(name, value string) *Problem {
 // send answers with the problem.
 func (p *Problem) send(c *fiber.Ctx) error {
 	if p.retryAfter > 0 {
-		c.Set(fiber.HeaderRetryAfter, strconv.FormatInt(wholeSeconds(p.retryAfter), 10))
+		c.Set(fiber.HeaderRetryAfter, retryAfter(p.retryAfter))
 	}
 	for name, value := range p.header {
 		c.Set(name, value)
@@ -72,5 +72,7 @@ func (p *Problem) send(c *fiber.Ctx) error {
 
 // wholeSeconds rounds up: who waits that long is not too early.
 func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
+
+func retryAfter(d time.Duration) string { return strconv.FormatInt(wholeSeconds(d), 10) }
 
 const noStore = "no-store"

@@ -22,6 +22,13 @@ var (
 	lookRate   = rate{perSecond: 50, burst: 500} // page views
 	actRate    = rate{perSecond: 20, burst: 200} // "I've paid" and "check now"
 	failedRate = rate{perSecond: 5, burst: 100}  // wrong keys and tokens
+	// For one order: a payer with something to say says it in a few goes.
+	feedbackRate = rate{perSecond: 1.0 / 60, burst: 10}
+	// For one order: each code is a message that costs, and five more guesses.
+	codeRate = rate{perSecond: 1.0 / 300, burst: 2}
+	// Numbers and codes from one address. Fewer than other acts: who types them is a
+	// person, and a crowd of these is a scan.
+	lookupRate = rate{perSecond: 1, burst: 30}
 )
 
 // maxBuckets bounds the memory for addresses: 20,000 buckets are about 2 MB. Beyond
@@ -31,14 +38,20 @@ const maxBuckets = 20_000
 
 type limits struct {
 	looks, acts, failures *limiter
+	feedback, codes       *limiter // by order number
+	lookups               *limiter
 }
 
 func newLimits() limits {
-	return limits{looks: newLimiter(lookRate), acts: newLimiter(actRate), failures: newLimiter(failedRate)}
+	return limits{
+		looks: newLimiter(lookRate), acts: newLimiter(actRate), failures: newLimiter(failedRate),
+		feedback: newLimiter(feedbackRate), codes: newLimiter(codeRate), lookups: newLimiter(lookupRate),
+	}
 }
 
-func (l limits) look(c *fiber.Ctx) error { return l.looks.pass(c) }
-func (l limits) act(c *fiber.Ctx) error  { return l.acts.pass(c) }
+func (l limits) look(c *fiber.Ctx) error   { return l.looks.pass(c) }
+func (l limits) search(c *fiber.Ctx) error { return l.lookups.pass(c) }
+func (l limits) act(c *fiber.Ctx) error    { return l.acts.pass(c) }
 
 // failed answers a wrong credential. The right one is never held up by wrong ones from
 // the same address: guessing 128 bits is hopeless at any rate, so what is limited is

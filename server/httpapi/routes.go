@@ -59,6 +59,12 @@ func (a *api) routes() []route {
 		on("GET", "/v1/ops/endpoints", a.opsEndpoints),
 		on("POST", "/v1/ops/endpoints/:backend/enable", a.opsEnableEndpoint),
 
+		on("GET", "/v1/ops/announcements", a.announcements),
+		on("POST", "/v1/ops/announcements", a.announce),
+		on("DELETE", "/v1/ops/announcements/:id", a.endAnnouncement),
+		on("POST", "/v1/orders/:order_no/feedback", a.limits.act, a.giveFeedback),
+		on("GET", "/v1/ops/feedback", a.opsFeedback),
+
 		on("GET", "/v1/ops/callbacks", a.opsCallbacks),
 		on("POST", "/v1/ops/callbacks/replay", a.opsReplay),
 		on("GET", "/v1/ops/callbacks/:id", a.opsCallback),
@@ -67,6 +73,10 @@ func (a *api) routes() []route {
 		on("GET", "/pay/:order_no", a.limits.look, a.page),
 		on("POST", "/pay/:order_no/claim", a.limits.act, a.claimForm),
 		on("POST", "/pay/:order_no/query", a.limits.act, a.checkForm),
+		on("POST", "/pay/:order_no/feedback", a.limits.act, a.feedbackForm),
+		on("GET", lookupPath, a.found, a.limits.look, a.lookup),
+		on("POST", lookupPath, a.found, a.limits.search, a.lookupNumber),
+		on("POST", lookupPath+"/code", a.found, a.limits.search, a.lookupCode),
 		on("GET", "/assets/:name", asset),
 		on("GET", "/", a.frontDoor),
 

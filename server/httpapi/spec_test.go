@@ -40,6 +40,12 @@ func openAPI(t *testing.T, server string) (*openapi3.T, routers.Router) {
 	return doc, router
 }
 
+func routerOf(t *testing.T, w *world) routers.Router {
+	t.Helper()
+	_, router := openAPI(t, w.base)
+	return router
+}
+
 func closeObjects(ref *openapi3.SchemaRef, no *bool) {
 	if ref == nil || ref.Value == nil {
 		return

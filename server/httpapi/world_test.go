@@ -23,8 +23,10 @@ import (
 	"anxin/engine"
 	"anxin/engine/channel"
 	"anxin/engine/channel/sandbox"
+	"anxin/engine/incident"
 	"anxin/engine/order"
 	"anxin/engine/store"
+	"anxin/engine/support"
 	"anxin/frontend/page"
 	"anxin/hub"
 	"anxin/hub/membus"
@@ -56,6 +58,7 @@ type world struct {
 	client *http.Client
 	ready  error
 	heard  *observer
+	codes  codeBox
 	says   sync.Map // what the channel answers: sandbox.State by order number; without one it is out of order
 }
 
@@ -83,6 +86,28 @@ type truth struct {
 	hub   *hub.Hub
 }
 
+func (s *truth) Announced(version int64, active []incident.Announcement) {
+	data, _ := httpapi.Announced(active)
+	s.hub.Publish(hub.Message{Topic: auth.TopicAnnouncements, Seq: version, Event: "announcement.changed", Data: data})
+}
+
+func (s *truth) board(ctx context.Context) (hub.Message, error) {
+	active, version, err := s.store.Announcements(ctx, order.At(time.Now()), incident.MaxActive)
+	data, _ := httpapi.Announced(active)
+	return hub.Message{Topic: auth.TopicAnnouncements, Seq: version, Data: data}, err
+}
+
+// codeBox is where codes arrive that are sent to payers.
+type codeBox chan [2]string
+
+func (b codeBox) SendCode(_ context.Context, o order.Order, code string) error {
+	if o.Payer.Phone == "" && o.Payer.Email == "" {
+		return support.ErrNoContact
+	}
+	b <- [2]string{o.OrderNo, code}
+	return nil
+}
+
 func (s *truth) Committed(o order.Order, events []order.Event) {
 	m := hub.Message{Topic: auth.OrderTopic(o.OrderNo), Seq: o.Seq}
 	for _, ev := range events {
@@ -95,6 +120,9 @@ func (s *truth) Committed(o order.Order, events []order.Event) {
 }
 
 func (s *truth) Snapshot(ctx context.Context, topic string) (hub.Message, error) {
+	if topic == auth.TopicAnnouncements {
+		return s.board(ctx)
+	}
 	o, err := s.store.Order(ctx, strings.TrimPrefix(topic, "order:"))
 	if errors.Is(err, engine.ErrNotFound) {
 		return hub.Message{}, hub.ErrNoTopic
@@ -187,7 +215,12 @@ func (w *world) serve(eng *engine.Engine, log logrus.FieldLogger, change []func(
 	must(t, err)
 	operators, err := auth.NewKeys([]auth.Key{{Name: "wang", Value: operatorKey}})
 	must(t, err)
-	renderer, err := page.New(page.Options{PublicURL: w.base})
+	renderer, err := page.New(page.Options{PublicURL: w.base, Lookup: true})
+	must(t, err)
+	board, err := incident.NewBoard(w.store, &truth{store: w.store, hub: w.hub}, page.Languages())
+	must(t, err)
+	w.codes = make(codeBox, 64)
+	lookup, err := support.NewLookup(support.LookupDeps{Store: w.store, Orders: eng, Sender: w.codes, Secret: tokenSecret, Log: log})
 	must(t, err)
 	cfg := httpapi.Config{
 		PublicURL: w.base, CheckGap: time.Minute, ViewLife: time.Hour, InboxLife: time.Hour,
@@ -195,6 +228,7 @@ func (w *world) serve(eng *engine.Engine, log logrus.FieldLogger, change []func(
 	}
 	deps := httpapi.Deps{
 		Engine: eng, Hub: w.hub, Keys: keys, Operators: operators, Tokens: w.tokens, Page: renderer, Live: httpapi.Live(w.hub), Observer: w.heard,
+		Announcements: board, Feedback: support.NewEar(w.store, eng), Lookup: lookup,
 		Ready: func(ctx context.Context) error { return errors.Join(w.ready, w.store.Ready(ctx)) }, Log: log,
 	}
 	for _, f := range change {
@@ -207,6 +241,7 @@ func (w *world) serve(eng *engine.Engine, log logrus.FieldLogger, change []func(
 	parts.Go(func() { _ = w.app.Listener(httpapi.Lending(listener)) })
 	parts.Go(func() { _ = w.hub.Run(ctx) })
 	parts.Go(func() { _ = eng.Run(ctx) })
+	parts.Go(func() { _ = lookup.Run(ctx) })
 	transport := &http.Transport{}
 	w.client = &http.Client{Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	t.Cleanup(func() {

@@ -18,6 +18,8 @@ export interface LiveOptions {
   stateUrl: string;
   topic: string;
   token: string;
+  /** A topic open to everybody that a socket brings besides; its states go to onState too. */
+  also?: string;
   /** The seq of the state that is known already. */
   after: number;
   /** A new state, each seq once and in rising order; also "current" frames, which bring
@@ -73,6 +75,7 @@ export function createLive(platform: Platform, options: LiveOptions): Live {
     stateUrl: options.stateUrl,
     topic: options.topic,
     token: options.token,
+    also: options.also || "",
     after: () => seq,
   };
 
@@ -109,6 +112,10 @@ export function createLive(platform: Platform, options: LiveOptions): Live {
     const mine = begin(platform, target, {
       state(frame) {
         if (stale()) {
+          return;
+        }
+        if (frame.topic !== options.topic) {
+          options.onState(frame);
           return;
         }
         if (mine === candidate) {

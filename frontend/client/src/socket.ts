@@ -32,6 +32,9 @@ export const openSocket: Open = (platform, target, reports) => {
     open() {
       ready = true;
       send({ type: "subscribe", topic: target.topic, token: target.token, after: target.after() });
+      if (target.also) {
+        send({ type: "subscribe", topic: target.also });
+      }
     },
     message(text) {
       arm(probe, HEARTBEAT);

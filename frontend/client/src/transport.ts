@@ -16,6 +16,8 @@ export interface Target {
   stateUrl: string;
   topic: string;
   token: string;
+  /** A topic open to everybody that a socket brings besides; "" = none. */
+  also: string;
   /** The newest seq that is known. */
   after(): number;
 }
@@ -52,12 +54,15 @@ export function receive(text: string, target: Target, reports: Reports): void {
   if (frame.type === "reconnect") {
     reports.ended(frame.after_ms);
   } else if (frame.type === "error") {
+    if (frame.topic && frame.topic !== target.topic) {
+      return;
+    }
     if (/^(forbidden|token_expired|no_topic)$/.test(frame.code)) {
       reports.refused();
     } else if (frame.code === "unavailable") {
       reports.ended();
     }
-  } else if (frame.type !== "pong" && frame.seq >= 0 && frame.topic === target.topic) {
+  } else if (frame.type !== "pong" && frame.seq >= 0 && (frame.topic === target.topic || frame.topic === target.also)) {
     reports.state(frame);
   }
 }

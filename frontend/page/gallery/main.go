@@ -1,5 +1,6 @@
-// Command gallery writes the payer page in every state of testdata/states and every
-// language as files, to be looked at: go run ./frontend/page/gallery -o DIR
+// Command gallery renders the payer's page in every state of testdata/states and every
+// language, and with -png photographs each in Chromium as it looks on a phone, in light and
+// in dark mode, and on a desk: go run ./frontend/page/gallery -png -o DIR
 package main
 
 import (
@@ -8,8 +9,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"anxin/frontend/page"
@@ -18,61 +21,88 @@ import (
 func main() {
 	states := flag.String("states", filepath.FromSlash("frontend/page/testdata/states"), "folder of the states")
 	out := flag.String("o", "gallery", "folder to write into")
+	png := flag.Bool("png", false, "photograph each page; needs chromium")
 	flag.Parse()
-	if err := run(*states, *out); err != nil {
+	if err := run(*states, *out, *png); err != nil {
 		fmt.Fprintln(os.Stderr, "gallery:", err)
 		os.Exit(1)
 	}
 }
 
-func run(states, out string) error {
-	renderer, err := page.New(page.Options{PublicURL: "http://127.0.0.1:8080"})
+func run(states, out string, png bool) error {
+	renderer, err := page.New(page.Options{PublicURL: "http://127.0.0.1:8080", Lookup: true})
+	if err != nil {
+		return err
+	}
+	pages, err := render(renderer, states)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(out, 0o750); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
-	files, err := filepath.Glob(filepath.Join(states, "*.json"))
-	if err != nil {
-		return fmt.Errorf("list states: %w", err)
-	}
-	for _, lang := range []string{"zh-CN", "en"} {
-		for _, file := range files {
-			name := strings.TrimSuffix(filepath.Base(file), ".json") + "." + lang + ".html"
-			err := write(filepath.Join(out, name), func(w io.Writer) error { return renderState(w, renderer, file, lang) })
-			if err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-		}
-		err := write(filepath.Join(out, "expired."+lang+".html"), func(w io.Writer) error { return renderer.RenderExpired(w, lang) })
-		if err != nil {
-			return fmt.Errorf("expired: %w", err)
+	for _, name := range slices.Sorted(maps.Keys(pages)) {
+		if err := os.WriteFile(filepath.Join(out, name+".html"), pages[name], 0o600); err != nil {
+			return fmt.Errorf("write: %w", err)
 		}
 	}
-	return nil
+	if !png {
+		return nil
+	}
+	csp, _ := renderer.Policy("", false)
+	return photograph(pages, csp, out)
 }
 
-func renderState(w io.Writer, renderer *page.Renderer, file, lang string) error {
+// render makes all pages, by state and language.
+func render(renderer *page.Renderer, states string) (map[string][]byte, error) {
+	files, err := filepath.Glob(filepath.Join(states, "*.json"))
+	if err != nil || len(files) == 0 {
+		return nil, fmt.Errorf("no states in %s: %w", states, err)
+	}
+	pages := map[string][]byte{}
+	add := func(name string, render func(io.Writer) error) error {
+		var b bytes.Buffer
+		if err := render(&b); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		pages[name] = b.Bytes()
+		return nil
+	}
+	for _, lang := range page.Languages() {
+		for _, file := range files {
+			v, err := read(file)
+			if err != nil {
+				return nil, err
+			}
+			v.Lang = lang
+			name := strings.TrimSuffix(filepath.Base(file), ".json")
+			if err := add(name+"."+lang, func(w io.Writer) error { return renderer.Render(w, v) }); err != nil {
+				return nil, err
+			}
+		}
+		for name, render := range map[string]func(io.Writer) error{
+			"expired": func(w io.Writer) error { return renderer.RenderExpired(w, lang) },
+			"lookup":  func(w io.Writer) error { return renderer.RenderLookup(w, page.Lookup{Lang: lang}) },
+			"lookup_sent": func(w io.Writer) error {
+				return renderer.RenderLookup(w, page.Lookup{Lang: lang, OrderNo: "A1001", Sent: true})
+			},
+		} {
+			if err := add(name+"."+lang, render); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return pages, nil
+}
+
+func read(file string) (page.View, error) {
 	raw, err := os.ReadFile(file) // #nosec G304 -- the folder that the caller named
 	if err != nil {
-		return fmt.Errorf("read state: %w", err)
+		return page.View{}, fmt.Errorf("read state: %w", err)
 	}
 	var v page.View
 	if err := json.Unmarshal(raw, &v); err != nil {
-		return fmt.Errorf("parse state: %w", err)
+		return page.View{}, fmt.Errorf("parse state: %w", err)
 	}
-	v.Lang = lang
-	return renderer.Render(w, v)
-}
-
-func write(path string, render func(io.Writer) error) error {
-	var b bytes.Buffer
-	if err := render(&b); err != nil {
-		return err
-	}
-	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
-		return fmt.Errorf("write: %w", err)
-	}
-	return nil
+	return v, nil
 }

@@ -5,6 +5,7 @@ export interface FeedbackDeps {
   path: string;
   token: string;
   thanks: string;
+  failed: string;
   /** What is on the screen now. */
   shown(): { seq: number; wording: string };
 }
@@ -26,8 +27,9 @@ export function bindFeedback(deps: FeedbackDeps): void {
       deps.path + "/feedback",
       deps.token,
       (answer) => {
-        if (answer.status === 201) {
-          element("feedback").textContent = deps.thanks;
+        const taken = answer.status === 201;
+        element("feedback").textContent = taken ? deps.thanks : deps.failed;
+        if (taken) {
           form.querySelector<HTMLElement>(".pair")!.hidden = true;
           form.querySelector("details")!.hidden = !!said;
         }

@@ -124,7 +124,7 @@ describe("feedback", () => {
   beforeEach(() => {
     vi.stubGlobal("XMLHttpRequest", FakeXhr);
     const shown = () => ({ seq: 5, wording: "en/succeeded.lead@0123456789ab" });
-    bindFeedback({ path: "/v1/orders/A1001", token: "secret", thanks: "Thank you", shown });
+    bindFeedback({ path: "/v1/orders/A1001", token: "secret", thanks: "Thank you", failed: "Not sent", shown });
   });
 
   function press(value: string): FakeXhr {
@@ -145,10 +145,11 @@ describe("feedback", () => {
     expect(document.querySelector("details")!.hidden).toBe(false);
   });
 
-  test("keeps the form when it was not taken", () => {
+  test("says so and keeps the form when it was not taken", () => {
     const sent = press("yes");
     sent.status = 503;
     sent.onload();
+    expect(element("feedback").textContent).toBe("Not sent");
     expect(document.querySelector<HTMLElement>(".pair")!.hidden).toBe(false);
   });
 

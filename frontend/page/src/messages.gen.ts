@@ -54,6 +54,17 @@ export interface Messages {
   "guide.back": null;
   "guide.order": null;
   "guide.title": null;
+  "lookup.again": null;
+  "lookup.code": null;
+  "lookup.headline": null;
+  "lookup.help": null;
+  "lookup.lead": null;
+  "lookup.number": null;
+  "lookup.open": null;
+  "lookup.send": null;
+  "lookup.sent": { order: string };
+  "lookup.too_soon": null;
+  "lookup.wrong": null;
   "months": null;
   "notice.checking": null;
   "notice.claimed": null;

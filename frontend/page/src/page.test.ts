@@ -162,6 +162,31 @@ describe("the live page", () => {
     expect(text("offline")).toBe("");
   });
 
+  test("says what is announced for it, until it ends or is taken down", () => {
+    const texts = { en: "Slower than usual today", "zh-CN": "今天比平时慢" };
+    const announce = (...items: unknown[]) =>
+      platform.socket.message({ type: "update", topic: "announcements", seq: 3, now: boot.now, event: "announcement.changed", data: { items } });
+    platform.socket.message({ type: "current", topic: boot.topic, seq: boot.progress.seq, now: boot.now });
+    expect(platform.socket.sent).toContainEqual({ type: "subscribe", topic: "announcements" });
+    announce({ scope: "another", texts, until: "2026-11-24T00:00:00Z" }, { scope: "", texts, until: "2026-11-23T04:00:15Z" });
+    expect(text("announcement")).toBe(texts.en);
+    expect(document.getElementById("anxin")!.dataset).toMatchObject({ status: "confirming", seq: "7" });
+    pass(4);
+    expect(text("announcement")).toBe("");
+    announce({ scope: "", texts, until: "2026-11-24T00:00:00Z" });
+    expect(text("announcement")).toBe(texts.en);
+    announce();
+    expect(text("announcement")).toBe("");
+  });
+
+  test("a board that cannot be watched leaves the order's page alive", () => {
+    platform.socket.message({ type: "current", topic: boot.topic, seq: boot.progress.seq, now: boot.now });
+    platform.socket.message({ type: "error", topic: "announcements", code: "no_topic" });
+    expect(text("offline")).toBe("");
+    update("retry.started", { attempt: 3, attempting: true });
+    expect(text("attempt")).toBe("Check #3 is running");
+  });
+
   test("says so when its link was refused", () => {
     platform.socket.message({ type: "error", topic: boot.topic, code: "token_expired" });
     expect(text("offline")).toContain("no longer updates");

@@ -11,7 +11,7 @@ import { ms } from "./order";
 import { Returning } from "./returning";
 import { Speaker } from "./say";
 import { screen } from "./screen";
-import type { Screen } from "./screen";
+import type { Announcement, Screen } from "./screen";
 import { watchSeen } from "./seen";
 import { initialState, reduce } from "./state";
 import type { Action, Boot } from "./state";
@@ -19,6 +19,9 @@ import { Texts } from "./texts";
 
 /** How often a waiting page is looked at again, in milliseconds. */
 const TICK = 250;
+
+/** The topic of what operators tell everybody who waits. */
+const BOARD = "announcements";
 
 const WINDOW_EVENTS = ["offline", "online", "pageshow"];
 
@@ -44,9 +47,15 @@ export function startPage(boot: Boot, platform: Platform = browserPlatform()): (
     stateUrl: path,
     topic,
     token,
+    also: BOARD,
     after: boot.progress.seq,
     onState(frame) {
       clock.sync(ms(frame.now));
+      if (frame.topic === BOARD) {
+        const board = frame.data as { items: Announcement[] } | undefined;
+        dispatch({ type: "announced", items: board ? board.items : [] });
+        return;
+      }
       dispatch({ type: "frame", frame, now: clock.now() });
     },
     onConnection: (connection) => dispatch({ type: "connection", connection }),
@@ -98,6 +107,7 @@ export function startPage(boot: Boot, platform: Platform = browserPlatform()): (
     path,
     token,
     thanks: texts.text("feedback.thanks", null),
+    failed: texts.text("notice.failed", null),
     shown: () => ({ seq: state.progress.seq, wording: lang + "/" + (drawn ? drawn.wording : "") + "@" + boot.version }),
   });
   bindCopy(texts.text("action.copied", null));

@@ -43,6 +43,7 @@ export type Action =
   | { type: "frame"; frame: StateFrame; now: number }
   | { type: "connection"; connection: Connection }
   | { type: "network"; offline: boolean }
+  | { type: "announced"; items: Announcement[] }
   | { type: "notice"; notice: Notice; checkAgainAt?: number };
 
 export function initialState(boot: Boot): State {
@@ -67,6 +68,8 @@ export function reduce(state: State, action: Action): State {
       return changed(state, { connection: action.connection });
     case "network":
       return changed(state, { offline: action.offline });
+    case "announced":
+      return changed(state, { announced: action.items });
     case "notice":
       return changed(state, {
         notice: action.notice,
