@@ -17,10 +17,9 @@ import (
 )
 
 const (
-	// weighAtOnce is the default of Config.WeighAtOnce. A thousand callbacks a second stay
-	// mostly below it; of a burst over HTTP few more than that are being received at any
-	// moment, since the processors are busy with the requests.
-	weighAtOnce = 4
+	// weighAtOnce is the default of Config.WeighAtOnce. As many fill the time of one
+	// durable write; what comes on top of them would only wait.
+	weighAtOnce = 16
 	// maxBacklog bounds the callbacks that are acknowledged and not weighed (some 20 MiB).
 	// Beyond it callbacks wait to be weighed before they are acknowledged.
 	maxBacklog = 32 << 10

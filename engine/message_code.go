@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +27,14 @@ type code struct {
 	orderNo string
 	text    string
 	life    time.Duration
+}
+
+// codeChannels are those by which a code may go: what reaches the payer and nobody else.
+var codeChannels = []notify.Channel{notify.SMS, notify.Email}
+
+// SendsCodes reports whether there is a provider that could bring a code to anybody.
+func (e *Engine) SendsCodes() bool {
+	return e.messages != nil && slices.ContainsFunc(codeChannels, e.messages.sendable)
 }
 
 // SendCode sends a one-time code to the payer of an order, at an address that the backend
@@ -76,7 +85,7 @@ func (e *Engine) sendCode(ctx context.Context, c code) error {
 	if err != nil {
 		return err
 	}
-	for _, channel := range []notify.Channel{notify.SMS, notify.Email} {
+	for _, channel := range codeChannels {
 		for _, to := range facts.Contacts {
 			if to.Channel != channel || to.Dead || !facts.Sendable[channel] {
 				continue

@@ -69,6 +69,13 @@ func (p *phone) Send(ctx context.Context, m notify.Message) (notify.Receipt, err
 	return r, nil
 }
 
+// do has calls from now on behave so; nil = they are taken.
+func (p *phone) do(f func(context.Context, int, notify.Message) (notify.Receipt, error)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.does = f
+}
+
 func (p *phone) take(m notify.Message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -102,6 +109,12 @@ func (plainLinks) Unsubscribe(payer string, c notify.Channel) string {
 type screens struct {
 	mu       sync.Mutex
 	watching map[string]bool
+}
+
+func (s *screens) watch(orderNo string, watches bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watching[orderNo] = watches
 }
 
 func (s *screens) Watching(orderNo string) bool {
@@ -237,12 +250,12 @@ func TestWhoDidNotWaitIsNotTold(t *testing.T) {
 func TestAStaleMessageIsDropped(t *testing.T) {
 	t.Parallel()
 	opened(t, func(_ *testing.T, o *office) {
-		o.sms.does = fails(notify.KindTemporary, "http_503")
-		o.second.does = fails(notify.KindTemporary, "http_503")
+		o.sms.do(fails(notify.KindTemporary, "http_503"))
+		o.second.do(fails(notify.KindTemporary, "http_503"))
 		o.waits("A1")
 		o.pass(61 * time.Second)
 		o.pays("A1")
-		o.sms.does = nil
+		o.sms.do(nil)
 		o.pass(10 * time.Minute)
 		o.expect(o.sms, notify.NoticeSucceeded)
 		o.expect(o.second)
@@ -254,12 +267,12 @@ func TestAStaleMessageIsDropped(t *testing.T) {
 func TestTheResultWaitsForTheMessageBefore(t *testing.T) {
 	t.Parallel()
 	opened(t, func(t *testing.T, o *office) {
-		o.sms.does = func(_ context.Context, n int, _ notify.Message) (notify.Receipt, error) {
+		o.sms.do(func(_ context.Context, n int, _ notify.Message) (notify.Receipt, error) {
 			if n == 1 {
 				<-time.After(5 * time.Second)
 			}
 			return notify.Receipt{ProviderID: fmt.Sprint(n)}, nil
-		}
+		})
 		o.waits("A1")
 		o.pass(61 * time.Second)
 		o.pays("A1")
@@ -279,12 +292,13 @@ func TestWhoHasSeenItIsNotToldBySMS(t *testing.T) {
 		o.waits("A1")
 		o.waits("A2")
 		o.pass(61 * time.Second)
-		o.screens.watching["A1"], o.screens.watching["A2"] = true, true
+		o.screens.watch("A1", true)
+		o.screens.watch("A2", true)
 		o.pays("A1")
 		o.pays("A2")
 		o.pass(5 * time.Second)
 		o.Seen("A1", o.order("A1").Seq)
-		o.screens.watching["A2"] = false // left before it could be seen
+		o.screens.watch("A2", false) // left before it could be seen
 		o.pass(20 * time.Second)
 		o.expect(o.sms, notify.NoticeDelayed, notify.NoticeDelayed, notify.NoticeSucceeded)
 		if last := o.sms.taken[2].OrderNo; last != "A2" {
@@ -300,11 +314,11 @@ func TestWhoHasSeenItIsNotToldBySMS(t *testing.T) {
 func TestAMessageThatWasMaybeSentIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	opened(t, func(t *testing.T, o *office) {
-		o.sms.does = func(ctx context.Context, _ int, m notify.Message) (notify.Receipt, error) {
+		o.sms.do(func(ctx context.Context, _ int, m notify.Message) (notify.Receipt, error) {
 			o.sms.take(m)
 			<-ctx.Done()
 			return notify.Receipt{}, &notify.SendError{Kind: notify.KindMaybeSent, Code: "timeout", Err: ctx.Err()}
-		}
+		})
 		o.waits("A1")
 		o.pass(4 * time.Minute)
 		o.expect(o.sms, notify.NoticeDelayed)
@@ -321,7 +335,7 @@ func TestAMessageThatACrashLeftIsMaybeSent(t *testing.T) {
 	opened(t, func(t *testing.T, o *office) {
 		o.waits("A1")
 		left := o.sms
-		left.does = func(context.Context, int, notify.Message) (notify.Receipt, error) { panic("the process ends here") }
+		left.do(func(context.Context, int, notify.Message) (notify.Receipt, error) { panic("the process ends here") })
 		o.pass(61 * time.Second)
 		if r := o.records("A1", notify.SMS); len(r) != 1 || r[0].Status != notify.StatusMaybeSent || r[0].Code != "unsure:error" {
 			t.Errorf("records %+v", r)
@@ -331,7 +345,7 @@ func TestAMessageThatACrashLeftIsMaybeSent(t *testing.T) {
 			Messages: &engine.MessageWrites{Records: []notify.Record{r}},
 			Tasks:    []engine.TaskWrite{{Task: engine.Task{TaskKey: engine.TaskKey{OrderNo: "A1", Kind: engine.TaskNotify, Target: "sms"}, DueAt: order.At(time.Now())}}},
 		}))
-		left.does = nil
+		left.do(nil)
 		o.restart()
 		o.pass(2 * time.Minute)
 		o.expect(o.sms)
@@ -347,7 +361,7 @@ func TestAFailingProviderIsReplacedAtOnce(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			opened(t, func(t *testing.T, o *office) {
-				o.sms.does = fails(kind, "no")
+				o.sms.do(fails(kind, "no"))
 				o.waits("A1")
 				o.pass(61 * time.Second)
 				o.expect(o.second, notify.NoticeDelayed)
@@ -363,10 +377,10 @@ func TestAFailingProviderIsReplacedAtOnce(t *testing.T) {
 func TestADeadAddressIsDropped(t *testing.T) {
 	t.Parallel()
 	opened(t, func(t *testing.T, o *office) {
-		o.sms.does = fails(notify.KindAddress, "bad_number")
+		o.sms.do(fails(notify.KindAddress, "bad_number"))
 		o.waits("A1")
 		o.pass(61 * time.Second)
-		o.sms.does = nil
+		o.sms.do(nil)
 		o.waits("A2")
 		o.pass(6 * time.Minute)
 		o.expect(o.sms)
@@ -416,10 +430,10 @@ func TestFallbackToSMS(t *testing.T) {
 func TestAHangingProviderDelaysNobodyElse(t *testing.T) {
 	t.Parallel()
 	opened(t, func(t *testing.T, o *office) {
-		o.sms.does = func(ctx context.Context, _ int, _ notify.Message) (notify.Receipt, error) {
+		o.sms.do(func(ctx context.Context, _ int, _ notify.Message) (notify.Receipt, error) {
 			<-ctx.Done()
 			return notify.Receipt{}, &notify.SendError{Kind: notify.KindMaybeSent, Code: "timeout"}
-		}
+		})
 		const n = 60
 		for i := range n {
 			o.waits(fmt.Sprint("A", i))
@@ -520,7 +534,7 @@ func TestPayersOptInAndOut(t *testing.T) {
 func TestACodeGoesToThePayersOwnNumber(t *testing.T) {
 	t.Parallel()
 	opened(t, func(t *testing.T, o *office) {
-		o.sms.does = fails(notify.KindTemporary, "http_503")
+		o.sms.do(fails(notify.KindTemporary, "http_503"))
 		o.register("A1", reachable)
 		fatal(t, o.SendCode("Z9", "111111", 10*time.Minute)) // nobody learns that it is not there
 		fatal(t, o.SendCode("A1", "482913", 10*time.Minute))

@@ -2,33 +2,35 @@ package main
 
 import (
 	"context"
+	"errors"
 
-	"github.com/sirupsen/logrus"
-
+	"anxin/engine"
 	"anxin/engine/order"
 	"anxin/engine/support"
 	"anxin/server/httpapi"
 )
 
-// printedCodes shows the codes of a development installation where its log is: there is
-// nobody to send them to, and nobody else can read it.
-type printedCodes struct{ log logrus.FieldLogger }
+// codes sends the codes of order lookups as messages, to the payer's own contact.
+type codes struct{ engine *engine.Engine }
 
-var _ support.CodeSender = printedCodes{}
+var _ support.CodeSender = codes{}
 
 // SendCode implements support.CodeSender.
-func (p printedCodes) SendCode(_ context.Context, o order.Order, code string) error {
-	p.log.WithField("order_no", o.OrderNo).Infof("development: the payer would be sent the code %s", code)
-	return nil
+func (c codes) SendCode(_ context.Context, o order.Order, code string) error {
+	err := c.engine.SendCode(o.OrderNo, code, support.CodeLife)
+	if errors.Is(err, engine.ErrNoMessages) {
+		return support.ErrNoContact
+	}
+	return err
 }
 
 // buildLookup lets payers find their orders where codes can be sent.
 func (a *app) buildLookup() (err error) {
-	if !a.cfg.Development {
+	if !a.engine.SendsCodes() {
 		return nil
 	}
 	a.lookup, err = support.NewLookup(support.LookupDeps{
-		Store: a.store, Orders: a.engine, Sender: printedCodes{a.log}, Secret: a.cfg.TokenSecrets[0].Reveal(), Log: a.log,
+		Store: a.store, Orders: a.engine, Sender: codes{a.engine}, Secret: a.cfg.TokenSecrets[0].Reveal(), Log: a.log,
 	})
 	return err
 }

@@ -109,7 +109,7 @@ const (
 	// which gets a fresh token at each registration.
 	defaultInboxLife   = 90 * 24 * time.Hour
 	defaultCheckGap    = 5 * time.Second
-	defaultWeighAtOnce = 4
+	defaultWeighAtOnce = 16
 	// Who fears that the first payment was lost pays again within the day.
 	defaultDuplicateWindow = 24 * time.Hour
 	// The whole stop may take 10 s; half of it spreads the reconnections.

@@ -1,6 +1,10 @@
 package httpapi
 
-import "github.com/gofiber/fiber/v2"
+import (
+	"slices"
+
+	"github.com/gofiber/fiber/v2"
+)
 
 type route struct {
 	method   string
@@ -10,10 +14,17 @@ type route struct {
 
 const livePath = "/v1/live"
 
+// on is one route.
+func on(method, path string, handlers ...fiber.Handler) route { return route{method, path, handlers} }
+
 // routes are all addresses of the server but the sandbox's. A test holds those below
 // /v1 against openapi.yaml.
 func (a *api) routes() []route {
-	on := func(method, path string, handlers ...fiber.Handler) route { return route{method, path, handlers} }
+	return slices.Concat(a.orderRoutes(), a.opsRoutes(), a.pageRoutes(), a.houseRoutes())
+}
+
+// orderRoutes are for backends, channels, providers and apps.
+func (a *api) orderRoutes() []route {
 	return []route{
 		on("POST", "/v1/orders", a.register),
 		on("GET", "/v1/orders", a.list),
@@ -28,23 +39,27 @@ func (a *api) routes() []route {
 		on("POST", "/v1/verdicts", a.verdicts),
 		on("GET", "/v1/promises/summary", a.promiseSummary),
 		on("POST", "/v1/callbacks/:channel", a.receive),
-
 		on("GET", "/v1/inbox", a.limits.look, a.inbox),
 		on("POST", "/v1/inbox/read", a.limits.act, a.readInbox),
 		on("GET", "/v1/orders/:order_no/optin", a.limits.look, a.optInOffers),
 		on("POST", "/v1/orders/:order_no/optin", a.limits.act, a.optIn),
-		on("GET", "/unsubscribe", a.limits.look, a.unsubscribe),
-		on("POST", "/unsubscribe", a.limits.act, a.unsubscribe),
 		on("POST", "/v1/receipts/:provider", a.receipts),
+		on("GET", "/v1/orders/:order_no/deliveries", a.deliveries),
+		on("POST", "/v1/orders/:order_no/feedback", a.limits.act, a.giveFeedback),
+		on("GET", livePath, a.deps.Live),
+	}
+}
+
+// opsRoutes are for operators.
+func (a *api) opsRoutes() []route {
+	return []route{
 		on("GET", "/v1/ops/messages", a.opsMessages),
 		on("GET", "/v1/ops/providers", a.opsProviders),
 		on("GET", "/v1/ops/orders/:order_no/notify-preview", a.previewMessages),
-
 		on("GET", "/v1/ops/channels", a.channels),
 		on("GET", "/v1/ops/pauses", a.pauses),
 		on("POST", "/v1/ops/pauses", a.pause),
 		on("DELETE", "/v1/ops/pauses/:kind/:target", a.resume),
-		on("GET", "/v1/orders/:order_no/deliveries", a.deliveries),
 		on("GET", "/v1/ops/audit", a.audit),
 		on("GET", "/v1/ops/cases", a.cases),
 		on("POST", "/v1/ops/cases/retry", a.retryCases),
@@ -58,18 +73,21 @@ func (a *api) routes() []route {
 		on("GET", "/v1/ops/orders/:order_no/deliveries", a.opsDeliveries),
 		on("GET", "/v1/ops/endpoints", a.opsEndpoints),
 		on("POST", "/v1/ops/endpoints/:backend/enable", a.opsEnableEndpoint),
-
 		on("GET", "/v1/ops/announcements", a.announcements),
 		on("POST", "/v1/ops/announcements", a.announce),
 		on("DELETE", "/v1/ops/announcements/:id", a.endAnnouncement),
-		on("POST", "/v1/orders/:order_no/feedback", a.limits.act, a.giveFeedback),
 		on("GET", "/v1/ops/feedback", a.opsFeedback),
-
 		on("GET", "/v1/ops/callbacks", a.opsCallbacks),
 		on("POST", "/v1/ops/callbacks/replay", a.opsReplay),
 		on("GET", "/v1/ops/callbacks/:id", a.opsCallback),
-		on("GET", livePath, a.deps.Live),
+	}
+}
 
+// pageRoutes are what payers see.
+func (a *api) pageRoutes() []route {
+	return []route{
+		on("GET", "/unsubscribe", a.limits.look, a.unsubscribe),
+		on("POST", "/unsubscribe", a.limits.act, a.unsubscribe),
 		on("GET", "/pay/:order_no", a.limits.look, a.page),
 		on("POST", "/pay/:order_no/claim", a.limits.act, a.claimForm),
 		on("POST", "/pay/:order_no/query", a.limits.act, a.checkForm),
@@ -79,7 +97,12 @@ func (a *api) routes() []route {
 		on("POST", lookupPath+"/code", a.found, a.limits.search, a.lookupCode),
 		on("GET", "/assets/:name", asset),
 		on("GET", "/", a.frontDoor),
+	}
+}
 
+// houseRoutes tell about the server itself.
+func (a *api) houseRoutes() []route {
+	return []route{
 		on("GET", "/openapi.yaml", openAPI),
 		on("GET", "/asyncapi.yaml", asyncAPI),
 		on("GET", "/healthz", alive),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -39,7 +40,9 @@ func photograph(pages map[string][]byte, csp, out string) error {
 	go func() { ended <- server.Serve(listener) }()
 	defer func() {
 		_ = server.Close()
-		<-ended
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			fmt.Fprintln(os.Stderr, "gallery:", err)
+		}
 	}()
 
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU)
@@ -62,7 +65,7 @@ func serve(pages map[string][]byte, csp string) http.Handler {
 		name := path.Base(r.URL.Path)
 		if body, contentType, ok := frontend.Asset(name); ok {
 			w.Header().Set("Content-Type", contentType)
-			_, _ = w.Write(body)
+			_, _ = w.Write(body) //nolint:gosec // a file of this repository
 			return
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
