@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,15 +159,15 @@ func TestStoreThatCannotWriteDelaysTheWeighing(t *testing.T) {
 		h.register("A1")
 		h.register("A2")
 		h.cfg.WeighAtOnce = -1
-		broken := true
+		var mended atomic.Bool
 		h.through(func(s engine.Store) engine.Store {
-			return &failingCommits{s, func(c engine.Commit) bool { return c.Order != nil && c.Order.OrderNo == "A1" && broken }}
+			return &failingCommits{s, func(c engine.Commit) bool { return c.Order != nil && c.Order.OrderNo == "A1" && !mended.Load() }}
 		})
 		h.callback(paidNote("A1", "c1"), paidNote("A2", "c2"))
 		h.pass(time.Second)
 		h.wantPayment("A1", order.Pending, order.StatusAwaiting)
 		h.wantPayment("A2", order.Succeeded, order.StatusSucceeded) // its neighbour is none the worse
-		broken = false
+		mended.Store(true)
 		h.pass(20 * time.Second)
 		h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
 	})

@@ -21,7 +21,8 @@ import (
 //   - its payer was shown no downgrade (payers_test.go) and ends with the truth;
 //   - every promised attempt began, or soon after the server was back where it had died;
 //   - every acknowledged callback is stored and weighed;
-//   - a settled order has no task left, an unsettled one has not lost its own.
+//   - a settled order has no task left but looks at its messages that are yet to come, an
+//     unsettled one has not lost its own.
 func (w *world) judge() {
 	for _, f := range w.fates {
 		w.judgeTimeline(f)
@@ -109,6 +110,7 @@ func (w *world) judgeStore() {
 	for _, f := range w.fates {
 		w.judgeCallbacks(ctx, s, f)
 	}
+	overdue := order.At(time.Now().Add(-30 * time.Second))
 	const forever = order.Time(1) << 60
 	tasks, err := s.ClaimTasks(ctx, engine.Claim{DueBy: forever, Now: forever, LeaseUntil: forever, Token: 1, Limit: 100 * len(w.fates)})
 	if err != nil {
@@ -118,7 +120,10 @@ func (w *world) judgeStore() {
 	for _, task := range tasks {
 		f := w.byNo[task.OrderNo]
 		queries[task.OrderNo] = queries[task.OrderNo] || task.Kind == engine.TaskQuery
-		if f.view.Payment != order.Pending {
+		// Whether there is something to tell of a result is looked at once more after it, and
+		// again while the payer has the page open: such a task is behind only when overdue.
+		waits := task.Kind == engine.TaskNotify && task.DueAt > overdue
+		if f.view.Payment != order.Pending && !waits {
 			w.wrongs.add("task left", "%s (%s): %s", f.no, f.kind, task.Kind)
 		}
 	}
