@@ -6,6 +6,10 @@ import (
 	"testing"
 
 	"anxin/engine/channel"
+	"anxin/engine/channel/alipay"
+	"anxin/engine/channel/alipay/alipaytest"
+	"anxin/engine/channel/stripe"
+	"anxin/engine/channel/stripe/stripetest"
 )
 
 // TestTheTableOfChannelsIsTrue holds docs/channels.md against what the adapters say of
@@ -19,6 +23,19 @@ func TestTheTableOfChannelsIsTrue(t *testing.T) {
 	for _, a := range liveAccounts {
 		wantRow(t, string(content), a.provider, a.policy(t))
 	}
+	v := alipaytest.WithKeys()
+	pay, err := alipay.New(alipay.Config{
+		AppID: alipaytest.AppID, SellerID: alipaytest.SellerID, PrivateKey: v.PrivateKey(), AlipayPublicKey: v.PublicKey(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRow(t, string(content), "alipay", pay.Policy())
+	cards, err := stripe.New(stripe.Config{APIKey: stripetest.APIKey, EndpointSecrets: []string{stripetest.Secret}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRow(t, string(content), "stripe", cards.Policy())
 	for name := range providers {
 		if !strings.Contains(string(content), "| [`"+name+"`](channels-"+name+".md)") {
 			t.Errorf("%s is not in the table", name)

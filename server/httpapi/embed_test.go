@@ -88,10 +88,15 @@ func TestPagesAndScriptsAreCompressedForWhoTakesIt(t *testing.T) {
 	w := setup(t)
 	r := w.register(registration("A1"))
 	path := strings.TrimPrefix(r.PageURL, w.base)
-	plain := w.want(http.StatusOK, "GET", path, nil, header{"Accept-Encoding": "identity"})
-	packed := w.want(http.StatusOK, "GET", path, nil, header{"Accept-Encoding": "gzip"})
-	if plain.header.Get("Content-Encoding") != "" || packed.header.Get("Content-Encoding") != "gzip" || !strings.Contains(packed.header.Get("Vary"), "Accept-Encoding") {
-		t.Fatalf("encodings %q and %q", plain.header.Get("Content-Encoding"), packed.header.Get("Content-Encoding"))
+	for _, accepts := range []string{"identity", "", "br", "gzip;q=0"} {
+		plain := w.want(http.StatusOK, "GET", path, nil, header{"Accept-Encoding": accepts})
+		if got := plain.header.Get("Content-Encoding"); got != "" || !strings.HasPrefix(string(plain.body), "<!doctype html>") {
+			t.Errorf("for %q: encoding %q", accepts, got)
+		}
+	}
+	packed := w.want(http.StatusOK, "GET", path, nil, header{"Accept-Encoding": "gzip, deflate"})
+	if packed.header.Get("Content-Encoding") != "gzip" || !strings.Contains(packed.header.Get("Vary"), "Accept-Encoding") {
+		t.Fatalf("encoding %q", packed.header.Get("Content-Encoding"))
 	}
 	unpacked, err := gzip.NewReader(strings.NewReader(string(packed.body)))
 	must(t, err)

@@ -21,7 +21,8 @@ var gzips = sync.Pool{New: func() any {
 // tells no secret.
 func sendText(c *fiber.Ctx, body []byte) error {
 	c.Vary(fiber.HeaderAcceptEncoding)
-	if c.AcceptsEncodings("gzip") != "gzip" {
+	// Who names no encoding may be a tool that knows none, although RFC 9110 allows any.
+	if c.Get(fiber.HeaderAcceptEncoding) == "" || c.AcceptsEncodings("gzip") != "gzip" {
 		return c.Send(body)
 	}
 	var b bytes.Buffer
