@@ -24,6 +24,7 @@ func TestAnnouncementsReachPagesAndWatchersAndAreTakenDown(t *testing.T) {
 	path := strings.TrimPrefix(r.PageURL, w.base)
 	l := w.live(schemas)
 	l.send(object{"type": "subscribe", "topic": "announcements"})
+	l.next("current") // nothing was announced yet; from here on changes come as updates
 
 	const own, foreign = "Confirmations are slow <b>right now</b>", "Only for another channel"
 	c.exchange(http.StatusCreated, "POST", "/v1/ops/announcements", announcement("elsewhere", foreign), operator)
