@@ -27,6 +27,9 @@ const (
 	// before its channel gives up, which takes five seconds or more, and sends all of it
 	// again. Weighing each at once would make its pages wait as long, for the store.
 	yieldFor = 2 * time.Second
+	// calmAfter is how long a rush is believed to go on: the answers of one commit leave
+	// together, and the channel's next callbacks are not there yet.
+	calmAfter = 50 * time.Millisecond
 	// weighGroup is how many orders are weighed in one commit, and weighers how many such
 	// commits there are at a time: one is decided while the other is written.
 	weighGroup = 128
@@ -44,11 +47,12 @@ type backlog struct {
 	receiving atomic.Int64 // callbacks
 	wake      chan struct{}
 
-	mu    sync.Mutex      // guards what follows
-	queue list.List       // of unweighed
-	held  map[string]int  // callbacks by order: being stored, in the queue, being weighed
-	size  int             // all of them
-	busy  map[string]bool // orders that are being weighed
+	mu     sync.Mutex      // guards what follows
+	rushed time.Time       // when there were last too many at a time to weigh them at once
+	queue  list.List       // of unweighed
+	held   map[string]int  // callbacks by order: being stored, in the queue, being weighed
+	size   int             // all of them
+	busy   map[string]bool // orders that are being weighed
 }
 
 // unweighed is a stored callback without its raw request.
@@ -64,11 +68,7 @@ func newBacklog(direct int) *backlog {
 // begin and end enclose the receipt of a callback.
 func (b *backlog) begin() { b.receiving.Add(1) }
 
-func (b *backlog) end() {
-	if b.receiving.Add(-1) == weighAtOnce {
-		b.nudge()
-	}
-}
+func (b *backlog) end() { b.receiving.Add(-1) }
 
 // takes reports whether a callback that is being received is to be weighed later: when
 // too many others are being received, or behind those of its order that wait already. One
@@ -76,7 +76,11 @@ func (b *backlog) end() {
 func (b *backlog) takes(orderNo string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.size >= maxBacklog || (b.receiving.Load() <= int64(b.direct) && b.held[orderNo] == 0) {
+	receiving, now := b.receiving.Load(), time.Now()
+	if receiving > int64(max(b.direct, weighAtOnce)) {
+		b.rushed = now
+	}
+	if b.size >= maxBacklog || (receiving <= int64(b.direct) && b.held[orderNo] == 0 && b.calmLocked(now) <= 0) {
 		return false
 	}
 	b.held[orderNo]++
@@ -87,11 +91,18 @@ func (b *backlog) takes(orderNo string) bool {
 // add queues a callback that it takes.
 func (b *backlog) add(c Callback) {
 	c.Raw = channel.Request{}
+	now := time.Now()
 	b.mu.Lock()
-	b.queue.PushBack(unweighed{c, time.Now()})
+	waits := b.queue.Len() > 0 && b.calmLocked(now) > 0 // then the weighers know already
+	b.queue.PushBack(unweighed{c, now})
 	b.mu.Unlock()
-	b.nudge()
+	if !waits {
+		b.nudge()
+	}
 }
+
+// calmLocked is how long a rush goes on, unless more come.
+func (b *backlog) calmLocked(now time.Time) time.Duration { return b.rushed.Add(calmAfter).Sub(now) }
 
 // drop is for one that could not be stored.
 func (b *backlog) drop(orderNo string) {
@@ -124,8 +135,8 @@ func (b *backlog) next(now time.Time) (groups [][]Callback, wait time.Duration) 
 		return nil, time.Hour
 	}
 	waited := now.Sub(oldest.Value.(unweighed).since)
-	if b.receiving.Load() > weighAtOnce && b.size < maxBacklog/2 && waited < yieldFor {
-		return nil, yieldFor - waited
+	if calm := b.calmLocked(now); calm > 0 && b.size < maxBacklog/2 && waited < yieldFor {
+		return nil, min(calm, yieldFor-waited)
 	}
 	place := make(map[string]int, weighGroup)
 	for at := oldest; at != nil && len(groups) < weighGroup; {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -183,5 +184,97 @@ func TestABacklogThatIsFullIsNotMadeLonger(t *testing.T) {
 		h.callback(paidNote("A1", "c1"))
 		h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
 		h.start()
+	})
+}
+
+// rush brings a callback for each of the orders, all of them at once, and returns when
+// they are answered.
+func (h *house) rush(orders []string, held *sync.WaitGroup) {
+	h.t.Helper()
+	held.Add(1)
+	var answered sync.WaitGroup
+	for _, no := range orders {
+		answered.Go(func() {
+			if status := h.callback(paidNote(no, "c of "+no)); status != 200 {
+				h.t.Errorf("answered %d", status)
+			}
+		})
+	}
+	synctest.Wait() // now all are being received
+	held.Done()
+	answered.Wait()
+	synctest.Wait()
+}
+
+func (h *house) registerSome(prefix string, n int) []string {
+	h.t.Helper()
+	orders := make([]string, n)
+	for i := range orders {
+		orders[i] = fmt.Sprint(prefix, i)
+		h.register(orders[i])
+	}
+	return orders
+}
+
+// holdCallbacks has callbacks wait at the store while held.
+func (h *house) holdCallbacks() *sync.WaitGroup {
+	h.t.Helper()
+	var held sync.WaitGroup
+	h.through(func(s engine.Store) engine.Store {
+		return &failingCommits{s, func(c engine.Commit) bool {
+			if len(c.Callbacks) > 0 {
+				held.Wait()
+			}
+			return false
+		}}
+	})
+	return &held
+}
+
+func TestWeighingGivesWayToARush(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		orders := h.registerSome("A", 40)
+		h.register("B")
+		h.register("C")
+		held := h.holdCallbacks()
+		h.rush(orders, held)
+		if c := h.Counts(); c.StoredFirst != 24 || c.Unweighed != 24 { // beyond the sixteen that are weighed at once
+			t.Errorf("counted %+v", c)
+		}
+		h.callback(paidNote("B", "b")) // the answers have left, the next of the rush are on their way
+		if c := h.Counts(); c.StoredFirst != 25 || c.Unweighed != 25 {
+			t.Errorf("while the rush lasts: counted %+v", c)
+		}
+		h.pass(60 * time.Millisecond)
+		for _, no := range append(orders, "B") {
+			h.wantPayment(no, order.Succeeded, order.StatusSucceeded)
+		}
+		h.callback(paidNote("C", "c"))
+		if c := h.Counts(); c.StoredFirst != 25 || c.Unweighed != 0 {
+			t.Errorf("after it: counted %+v", c)
+		}
+	})
+}
+
+func TestARushThatGoesOnDoesNotKeepPayersWaiting(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		const gap = 40 * time.Millisecond // shorter than it takes a rush to be over
+		var waves [][]string
+		for i := range 52 { // some two seconds
+			waves = append(waves, h.registerSome(fmt.Sprint("A", i, "-"), 20))
+		}
+		held := h.holdCallbacks()
+		for i, wave := range waves {
+			h.rush(wave, held)
+			if c := h.Counts(); i == 30 && c.Unweighed != 4+30*20 { // all but the sixteen that were weighed at once
+				t.Errorf("counted %+v", c)
+			}
+			h.pass(gap)
+		}
+		for _, no := range waves[0] {
+			h.wantPayment(no, order.Succeeded, order.StatusSucceeded)
+		}
 	})
 }

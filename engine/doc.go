@@ -19,8 +19,8 @@
 // that wait already. The pending row is the queue, what the node remembers of it a hint: a
 // start, and every few seconds whichever node is up, weighs the pending callbacks that
 // nobody remembers. Weighing one twice changes nothing, so that it never hurts to look.
-// Acknowledging comes first for two seconds at most, the backlog is bounded, and beyond the
-// bound a callback waits to be weighed like any other.
+// While the rush lasts, acknowledging comes first, for two seconds at most; the backlog is
+// bounded, and beyond the bound a callback waits to be weighed like any other.
 //
 // What does not verify is answered as the channel wants it and forgotten by the hot path.
 // A sample of it, bounded in rate, number, bytes and age, is written with its reason by a
