@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -73,6 +74,7 @@ func TestKillDuringCallbacks(t *testing.T) {
 	t.Logf("%d of %d callbacks were acknowledged before the kill", len(acknowledged), callbacks)
 
 	p = startServerAt(t, dir, p.base[len("http://"):])
+	await(t, "what was only stored is weighed", func() bool { return strings.Contains(p.text("/metrics"), "\nanxin_callbacks_unweighed 0\n") })
 	for _, no := range acknowledged {
 		if payment := p.order(no)["payment"]; payment != "succeeded" {
 			t.Errorf("%s was acknowledged and is %v", no, payment)
