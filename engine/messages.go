@@ -29,8 +29,7 @@ type MessageStore interface {
 	Inbox(ctx context.Context, id string, below int64, limit int) (Inbox, error)
 	// InboxSeqs returns the seq of each of the inboxes that exist.
 	InboxSeqs(ctx context.Context, ids []string) (map[string]int64, error)
-	// Templates returns the templates that people wrote, of each the highest version.
-	Templates(ctx context.Context) ([]StoredTemplate, error)
+	TemplateStore
 	// SweepMessages deletes at most limit messages that were created before a time, and
 	// counters that ended before now, and returns how many messages.
 	SweepMessages(ctx context.Context, before, now order.Time, limit int) (int, error)
@@ -60,7 +59,7 @@ type MessageWrites struct {
 	OptIn    *OptIn
 	OptOut   *OptOut
 	Dead     *DeadAddress
-	Template *StoredTemplate // new version
+	Template *TemplateWrite
 }
 
 // Count is a bound on messages that many orders share.
@@ -132,14 +131,6 @@ type InboxRead struct {
 	IDs     []string
 	UpTo    int64
 	At      order.Time
-}
-
-// StoredTemplate is a template that a person wrote.
-type StoredTemplate struct {
-	notify.Template
-	Actor string
-	At    order.Time
-	Off   bool // the built-in one holds again
 }
 
 // MessageLinks makes the links that messages carry.

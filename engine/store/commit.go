@@ -101,6 +101,9 @@ func (e *encoded) check(ctx context.Context, w *writes) error {
 	if err := e.checkCounts(ctx, w); err != nil {
 		return err
 	}
+	if err := e.checkTemplate(ctx, w); err != nil {
+		return err
+	}
 	if k := e.Key; k != nil {
 		return absent(ctx, engine.ErrKeyUsed, w.keyExists, k.OrderNo, k.Key)
 	}

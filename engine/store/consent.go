@@ -23,10 +23,6 @@ ON CONFLICT (fingerprint) DO UPDATE SET provider = excluded.provider, code = exc
 	sqlOptIns      = `SELECT channel, fingerprint, address, locale, order_no, at FROM opt_ins WHERE payer = $1 ORDER BY at DESC, fingerprint LIMIT $2`
 	sqlOptOuts     = `SELECT channel FROM opt_outs WHERE payer = $1 ORDER BY channel`
 	sqlDeadAddress = `SELECT COUNT(*) FROM dead_addresses WHERE fingerprint = $1`
-	sqlPutTemplate = `INSERT INTO message_templates (name, language, channel, brand, version, content, off, actor, at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
-	sqlTemplates = `SELECT name, language, channel, brand, version, content, off, actor, at FROM message_templates
-ORDER BY name, language, channel, brand, version`
 )
 
 // maxOptIns bounds the addresses of one payer that are used, the newest of them.
@@ -82,9 +78,7 @@ func (e *encoded) encodeMessages(seals *sealer) (err error) {
 			return err
 		}
 	}
-	if t := m.Template; t != nil {
-		e.template, err = encode(templateContent{t.Title, t.Body, t.Short, t.Providers})
-	}
+	e.template, err = encodeTemplate(m.Template)
 	return err
 }
 
@@ -138,62 +132,4 @@ func (s *Store) DeadAddresses(ctx context.Context, fingerprints []string) (map[s
 		}
 	}
 	return dead, nil
-}
-
-func (e *encoded) writeTemplate(ctx context.Context, w *writes) error {
-	t := e.Messages.Template
-	if t == nil {
-		return nil
-	}
-	off := 0
-	if t.Off {
-		off = 1
-	}
-	_, err := w.run(ctx, "write template", w.putTemplate, t.Name, t.Language, string(t.Channel), t.Brand, t.Version, e.template, off,
-		t.Actor, int64(t.At))
-	return err
-}
-
-// templateContent is what of a template has no column of its own.
-type templateContent struct {
-	Title     string                             `json:"title"`
-	Body      string                             `json:"body"`
-	Short     string                             `json:"short,omitempty"`
-	Providers map[string]notify.ProviderTemplate `json:"providers,omitempty"`
-}
-
-// Templates returns the templates in force; see engine.MessageStore.
-func (s *Store) Templates(ctx context.Context) ([]engine.StoredTemplate, error) {
-	rows, err := s.reads.templates.QueryContext(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read templates: %w", err)
-	}
-	all, err := collect(rows, func(r row) (engine.StoredTemplate, error) {
-		var t engine.StoredTemplate
-		var content string
-		var off, at int64
-		if err := r.Scan(&t.Name, &t.Language, &t.Channel, &t.Brand, &t.Version, &content, &off, &t.Actor, &at); err != nil {
-			return t, err
-		}
-		t.Off, t.At = off != 0, order.Time(at)
-		var c templateContent
-		err := decode(content, &c)
-		t.Title, t.Body, t.Short, t.Providers = c.Title, c.Body, c.Short, c.Providers
-		return t, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read templates: %w", err)
-	}
-	var newest []engine.StoredTemplate
-	for i, t := range all {
-		if i+1 < len(all) && sameTemplate(t, all[i+1]) {
-			continue
-		}
-		newest = append(newest, t)
-	}
-	return newest, nil
-}
-
-func sameTemplate(a, b engine.StoredTemplate) bool {
-	return a.Name == b.Name && a.Language == b.Language && a.Channel == b.Channel && a.Brand == b.Brand
 }

@@ -75,7 +75,8 @@ func Run(t *testing.T, open func(t *testing.T) engine.Store) {
 		"a bound on messages holds, however many want through":      testMessageCounts,
 		"an inbox counts what is unread and pages what it holds":    testInbox,
 		"opt-ins and opt-outs take one another back":                testConsent,
-		"of a template the highest version is in force":             testTemplates,
+		"a template's versions are kept, and one is in force":       testTemplates,
+		"two people who change a template at once":                  testTemplateRaces,
 		"old messages are swept a few at a time":                    testSweepMessages,
 	} {
 		t.Run(name, func(t *testing.T) {

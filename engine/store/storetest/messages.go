@@ -179,28 +179,6 @@ func testConsent(t *testing.T, s engine.Store) {
 	equal(t, "taken back", len(outs)+len(dead), 0)
 }
 
-func testTemplates(t *testing.T, s engine.Store) {
-	t.Helper()
-	var want []engine.StoredTemplate
-	for version := 2; version <= 3; version++ {
-		for _, name := range []string{"delayed", "failed"} {
-			tpl := engine.StoredTemplate{Template: notify.Template{
-				Name: name, Language: "en", Version: version, Title: "t", Body: "{{.OrderNo}}", Short: "s",
-				Providers: map[string]notify.ProviderTemplate{"one": {ID: "1", Params: []notify.ProviderParam{{Name: "o", Var: "OrderNo"}}, Approval: notify.ApprovalApproved}},
-			}, Actor: "wang", At: start, Off: name == "failed"}
-			commit(t, s, engine.Commit{Messages: &engine.MessageWrites{Template: &tpl}})
-			if version == 3 {
-				want = append(want, tpl)
-			}
-		}
-	}
-	got, err := s.Templates(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "templates", got, want)
-}
-
 func testSweepMessages(t *testing.T, s engine.Store) {
 	t.Helper()
 	for i := range 5 {
