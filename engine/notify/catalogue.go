@@ -4,9 +4,9 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -65,26 +65,65 @@ func NewCatalogue(own []Template) (*Catalogue, error) {
 			return nil, &TemplateError{t.label(), "version must be 1 or more"}
 		}
 	}
-	for _, t := range append(all, own...) {
+	for i, t := range append(all, own...) {
 		if have, ok := c.byKey[t.key()]; ok && have.Version > t.Version {
 			continue
 		}
-		if c.byKey[t.key()], err = compile(t); err != nil {
+		origin := OriginBuiltIn
+		if i >= len(all) {
+			origin = OriginFile
+		}
+		if err := c.put(t, origin); err != nil {
 			return nil, err
 		}
-		if !slices.Contains(c.languages, t.Language) {
-			c.languages = append(c.languages, t.Language)
+	}
+	return c, c.match()
+}
+
+// With returns the catalogue with templates that people wrote while the server ran: each
+// takes the place of the one of its key, whatever that one's version is. It fails with a
+// *TemplateError.
+func (c *Catalogue) With(written []Template) (*Catalogue, error) {
+	over := &Catalogue{byKey: maps.Clone(c.byKey), languages: slices.Clone(c.languages)}
+	for _, t := range written {
+		if have, ok := over.byKey[t.key()]; ok && have.origin == OriginFile && have.Version == t.Version {
+			return nil, &TemplateError{t.label(), fmt.Sprintf("version %d of the configuration file is another text: give it a higher one", t.Version)}
+		}
+		if err := over.put(t, OriginWritten); err != nil {
+			return nil, err
 		}
 	}
+	return over, over.match()
+}
+
+// put checks a template and has it be in force.
+func (c *Catalogue) put(t Template, origin Origin) error {
+	checked, err := compile(t)
+	if err != nil {
+		return err
+	}
+	checked.origin = origin
+	c.byKey[t.key()] = checked
+	if !slices.Contains(c.languages, t.Language) {
+		c.languages = append(c.languages, t.Language)
+	}
+	return nil
+}
+
+// match makes the matcher of the catalogue's languages.
+func (c *Catalogue) match() (err error) {
 	tags := make([]language.Tag, len(c.languages))
 	for i, l := range c.languages {
 		if tags[i], err = language.Parse(l); err != nil {
-			return nil, &TemplateError{"*/" + l, "language must be a tag such as zh-CN"}
+			return &TemplateError{"*/" + l, "language must be a tag such as zh-CN"}
 		}
 	}
 	c.matcher = language.NewMatcher(tags)
-	return c, nil
+	return nil
 }
+
+// Languages are the languages of the catalogue.
+func (c *Catalogue) Languages() []string { return slices.Sorted(slices.Values(c.languages)) }
 
 // Language returns the language of the catalogue that suits a payer best.
 func (c *Catalogue) Language(locale string) string {
@@ -114,7 +153,7 @@ func (c *Catalogue) find(names []string, lang string, ch Channel, brand string) 
 // Texted is a rendered template with what records and providers need to know of it.
 type Texted struct {
 	Rendered
-	Template  string
+	Template  string // its name, and the channel and brand that it narrows to
 	Version   int
 	Language  string
 	Providers map[string]SMSTemplate // of the approved ones
@@ -154,7 +193,7 @@ func (c *Catalogue) render(n Notice, names []string, ch Channel, f Frame, v Vars
 	if err != nil {
 		return Texted{}, err
 	}
-	out := Texted{Rendered: text, Template: t.Name, Version: t.Version, Language: t.Language, Providers: make(map[string]SMSTemplate)}
+	out := Texted{Rendered: text, Template: t.reference(), Version: t.Version, Language: t.Language, Providers: make(map[string]SMSTemplate)}
 	for provider, p := range t.Providers {
 		if p.Approval == ApprovalApproved {
 			out.Providers[provider] = p.fill(v)
@@ -167,11 +206,7 @@ func (c *Catalogue) render(n Notice, names []string, ch Channel, f Frame, v Vars
 var neutralBrand = map[string]string{"zh-CN": "安心付款", "en": "Payment update"}
 
 func (p ProviderTemplate) fill(v Vars) SMSTemplate {
-	values := map[string]string{
-		"Brand": v.Brand, "OrderNo": v.OrderNo, "Subject": v.Subject, "Amount": v.Amount, "By": v.By, "NextAt": v.NextAt,
-		"ReviewBy": v.ReviewBy, "Support": v.Support, "Link": v.Link, "RefundAmount": v.RefundAmount, "RefundAt": v.RefundAt,
-		"Code": v.Code, "Minutes": strconv.Itoa(v.Minutes),
-	}
+	values := v.values()
 	t := SMSTemplate{ID: p.ID}
 	for _, param := range p.Params {
 		t.Params = append(t.Params, Param{Name: param.Name, Value: values[param.Var]})
@@ -179,13 +214,29 @@ func (p ProviderTemplate) fill(v Vars) SMSTemplate {
 	return t
 }
 
+// Origin is where a template was written.
+type Origin string
+
+// The origins.
+const (
+	OriginBuiltIn Origin = "built_in"
+	OriginFile    Origin = "file"    // the configuration
+	OriginWritten Origin = "written" // by an operator while the server runs
+)
+
+// InForce is a template that is sent.
+type InForce struct {
+	Template
+	Origin Origin
+}
+
 // Templates lists what is in force, by name and language.
-func (c *Catalogue) Templates() []Template {
-	list := make([]Template, 0, len(c.byKey))
+func (c *Catalogue) Templates() []InForce {
+	list := make([]InForce, 0, len(c.byKey))
 	for _, t := range c.byKey {
-		list = append(list, t.Template)
+		list = append(list, InForce{t.Template, t.origin})
 	}
-	slices.SortFunc(list, func(a, b Template) int { return strings.Compare(a.label(), b.label()) })
+	slices.SortFunc(list, func(a, b InForce) int { return strings.Compare(a.label(), b.label()) })
 	return list
 }
 

@@ -63,6 +63,7 @@ const maxTemplate = 8 << 10
 // compiled is a template that was checked.
 type compiled struct {
 	Template
+	origin             Origin
 	notice             Notice
 	title, body, short *template.Template
 }
@@ -89,6 +90,12 @@ func (t Template) label() string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "/")
 }
 
+// reference names a template in records and messages: what it narrows to stands in it.
+func (t Template) reference() string {
+	parts := []string{t.Name, string(t.Channel), t.Brand}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "/")
+}
+
 func compile(t Template) (*compiled, error) {
 	fail := func(format string, args ...any) (*compiled, error) {
 		return nil, &TemplateError{t.label(), fmt.Sprintf(format, args...)}
@@ -103,7 +110,6 @@ func compile(t Template) (*compiled, error) {
 	case strings.TrimSpace(t.Title) == "" || strings.TrimSpace(t.Body) == "":
 		return fail("title and body must be there")
 	}
-	var used []string
 	for _, part := range []struct {
 		name, text string
 		into       **template.Template
@@ -116,19 +122,16 @@ func compile(t Template) (*compiled, error) {
 			return fail("%s: %v", part.name, err)
 		}
 		*part.into = parsed
-		used = append(used, names...)
-		for _, name := range names {
-			if !slices.Contains(vars.may, name) {
-				return fail("%s uses {{.%s}}, which is not told in %s", part.name, name, c.notice)
+		for _, use := range names {
+			if !slices.Contains(vars.may, use.name) {
+				return fail("%s uses {{.%s}}, which is not told in %s", part.name, use.name, c.notice)
+			}
+			if use.printed && kinds[use.name] == KindFlag {
+				return fail("%s prints {{.%s}}, which is a yes or no: ask for it with if", part.name, use.name)
 			}
 		}
 		if !strings.HasSuffix(t.Name, located) && claimsCause(part.text) {
 			return fail("%s says that the cause was found, which only %s%s may", part.name, c.notice, located)
-		}
-	}
-	for _, name := range vars.must {
-		if !slices.Contains(used, name) {
-			return fail("{{.%s}} is missing", name)
 		}
 	}
 	return c, c.try()
@@ -141,9 +144,15 @@ func claimsCause(text string) bool {
 
 var errForm = errors.New("only {{.Variable}}, if, else, and, or, not are allowed")
 
+// use is one place where a text names a variable.
+type use struct {
+	name    string
+	printed bool // else it is only asked for
+}
+
 // parseText parses a text and returns the variables in it. Anything but variables and
 // conditions is refused: a text is no program.
-func parseText(text string) (*template.Template, []string, error) {
+func parseText(text string) (*template.Template, []use, error) {
 	parsed, err := template.New("").Option("missingkey=error").Parse(text)
 	if err != nil {
 		return nil, nil, errors.New(strings.TrimPrefix(err.Error(), "template: "))
@@ -154,16 +163,16 @@ func parseText(text string) (*template.Template, []string, error) {
 	if parsed.Tree == nil {
 		return parsed, nil, nil
 	}
-	names, err := variables(parsed.Root)
-	return parsed, names, err
+	uses, err := variables(parsed.Root)
+	return parsed, uses, err
 }
 
 // variables walks a tree.
-func variables(node parse.Node) (names []string, err error) {
+func variables(node parse.Node) (uses []use, err error) {
 	list := func(nodes ...parse.Node) {
 		for _, n := range nodes {
 			more, problem := variables(n)
-			names = append(names, more...)
+			uses = append(uses, more...)
 			err = errors.Join(err, problem)
 		}
 	}
@@ -174,7 +183,7 @@ func variables(node parse.Node) (names []string, err error) {
 		}
 	case *parse.TextNode, *parse.CommentNode:
 	case *parse.ActionNode:
-		list(n.Pipe)
+		return printed(n.Pipe)
 	case *parse.IfNode:
 		list(n.Pipe, n.List, n.ElseList)
 	case *parse.PipeNode:
@@ -190,11 +199,23 @@ func variables(node parse.Node) (names []string, err error) {
 		if len(n.Ident) != 1 {
 			return nil, errForm
 		}
-		names = append(names, n.Ident[0])
+		uses = append(uses, use{name: n.Ident[0]})
 	default:
 		return nil, errForm
 	}
-	return names, err
+	return uses, err
+}
+
+// printed reads {{.Variable}}, which is all that is printed.
+func printed(pipe *parse.PipeNode) ([]use, error) {
+	if len(pipe.Decl) > 0 || len(pipe.Cmds) != 1 || len(pipe.Cmds[0].Args) != 1 {
+		return nil, errForm
+	}
+	field, ok := pipe.Cmds[0].Args[0].(*parse.FieldNode)
+	if !ok || len(field.Ident) != 1 {
+		return nil, errForm
+	}
+	return []use{{field.Ident[0], true}}, nil
 }
 
 // try renders the template with samples, so that what fails or grows too long does so now
@@ -205,10 +226,28 @@ func (c *compiled) try() error {
 		if err != nil {
 			return &TemplateError{c.label(), err.Error()}
 		}
-		if size := SizeOf(text.Short); (c.Channel == SMS || c.Channel == "") && size.Segments > MaxSegments && c.Short != "" {
-			return &TemplateError{c.label(), fmt.Sprintf("the SMS has %d parts, at most %d are sent", size.Segments, MaxSegments)}
+		if size := SizeOf(text.Short); (c.Channel == SMS || c.Channel == "") && size.Segments > MaxSegments {
+			return &TemplateError{c.label(), fmt.Sprintf("the SMS has %d parts, at most %d are sent: short is what it says", size.Segments, MaxSegments)}
+		}
+		if name := c.lacks(text, v); name != "" {
+			return &TemplateError{c.label(), fmt.Sprintf("{{.%s}} is missing", name)}
 		}
 	}
+	return c.checkProviders()
+}
+
+// lacks returns the variable that one of the texts must tell and does not.
+func (c *compiled) lacks(text Rendered, v Vars) string {
+	values := v.values()
+	for _, name := range noticeVars[c.notice].must {
+		if !strings.Contains(text.Title+text.Body, values[name]) || !strings.Contains(text.Short, values[name]) {
+			return name
+		}
+	}
+	return ""
+}
+
+func (c *compiled) checkProviders() error {
 	for provider, p := range c.Providers {
 		if p.ID == "" {
 			return &TemplateError{c.label(), "providers." + provider + ": id must be there"}
@@ -219,6 +258,9 @@ func (c *compiled) try() error {
 		for _, param := range p.Params {
 			if !slices.Contains(noticeVars[c.notice].may, param.Var) {
 				return &TemplateError{c.label(), fmt.Sprintf("providers.%s uses %s, which is not told in %s", provider, param.Var, c.notice)}
+			}
+			if kinds[param.Var] == KindFlag {
+				return &TemplateError{c.label(), fmt.Sprintf("providers.%s uses %s, which is a yes or no", provider, param.Var)}
 			}
 		}
 	}

@@ -1,6 +1,9 @@
 package notify
 
 import (
+	"cmp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +31,59 @@ type Vars struct {
 	Waited       bool   // the payer had to wait: an apology is due
 	PayAgain     bool   // paying again cannot charge twice
 	Corrected    bool   // another result was told before
+}
+
+// VarKind is the type of a variable.
+type VarKind string
+
+// The types. All but flags can be printed; every one can be asked for.
+const (
+	KindText   VarKind = "text"
+	KindMoney  VarKind = "amount" // with its currency, as people write it
+	KindTime   VarKind = "time"   // on the payer's clock, "" = there is none
+	KindLink   VarKind = "link"   // "" = there is none
+	KindNumber VarKind = "number"
+	KindFlag   VarKind = "flag" // yes or no
+)
+
+var kinds = map[string]VarKind{
+	"Brand": KindText, "OrderNo": KindText, "Subject": KindText, "Code": KindText,
+	"Amount": KindMoney, "RefundAmount": KindMoney,
+	"By": KindTime, "NextAt": KindTime, "ReviewBy": KindTime, "RefundAt": KindTime,
+	"Support": KindLink, "Link": KindLink,
+	"Minutes":  KindNumber,
+	"Received": KindFlag, "Safe": KindFlag, "Waited": KindFlag, "PayAgain": KindFlag, "Corrected": KindFlag,
+}
+
+// Variable is what a template of a notice may say.
+type Variable struct {
+	Notice   Notice
+	Name     string
+	Kind     VarKind
+	Required bool
+}
+
+// Variables lists the variables of each notice, by notice and name.
+func Variables() []Variable {
+	var list []Variable
+	for n, vars := range noticeVars {
+		for _, name := range vars.may {
+			list = append(list, Variable{n, name, kinds[name], slices.Contains(vars.must, name)})
+		}
+	}
+	slices.SortFunc(list, func(a, b Variable) int {
+		return cmp.Or(strings.Compare(string(a.Notice), string(b.Notice)), strings.Compare(a.Name, b.Name))
+	})
+	return list
+}
+
+// values are the variables that can be printed, by name.
+func (v Vars) values() map[string]string {
+	return map[string]string{
+		"Brand": v.Brand, "OrderNo": v.OrderNo, "Subject": v.Subject, "Amount": v.Amount, "By": v.By, "NextAt": v.NextAt,
+		"ReviewBy": v.ReviewBy, "Support": v.Support, "Link": v.Link, "RefundAmount": v.RefundAmount, "RefundAt": v.RefundAt,
+		"Code": v.Code, "Minutes": strconv.Itoa(v.Minutes),
+	}
 }
 
 var (
