@@ -152,13 +152,16 @@ func orDefault[T int | time.Duration](v, def T) T {
 }
 
 // Run fires tasks and keeps house until ctx ends, and returns when everything that it
-// started has ended. It runs once. It fails when it cannot learn what operators hold back: it would run that.
+// started has ended. It runs once. It fails when it cannot learn what operators hold back:
+// it would run that. It fails too when a template that people wrote cannot be used.
 func (e *Engine) Run(ctx context.Context) error {
-	if err := e.loadPauses(ctx); err != nil && ctx.Err() == nil {
-		return err
+	for _, load := range []func(context.Context) error{e.loadPauses, e.loadTemplates} {
+		if err := load(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
 	}
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.sweepLedger, e.keepRejections, e.sweepIntake, e.keepOutbox, e.sightings.Run, e.sweepSightings, e.weighBacklog, e.sendCodes, e.keepMessages} {
+	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.followTemplates, e.sweepLedger, e.keepRejections, e.sweepIntake, e.keepOutbox, e.sightings.Run, e.sweepSightings, e.weighBacklog, e.sendCodes, e.keepMessages} {
 		work.Go(func() { part(ctx) })
 	}
 	work.Wait()

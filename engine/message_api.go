@@ -29,13 +29,13 @@ func (e *Engine) SetPlan(p *notify.Plan) error {
 	return nil
 }
 
-// SetCatalogue has other templates hold from now on.
+// SetCatalogue has other templates of the configuration hold from now on. What people wrote
+// stays over them. It fails with a *notify.TemplateError.
 func (e *Engine) SetCatalogue(c *notify.Catalogue) error {
 	if e.messages == nil {
 		return ErrNoMessages
 	}
-	e.messages.catalogue.Store(c)
-	return nil
+	return e.messages.rebase(c)
 }
 
 // Messages lists what payers were told, newest first, with the cursor of the next page.
@@ -135,9 +135,10 @@ func (e *Engine) previewOf(f notify.Facts, n notify.Notice, current bool) []Prev
 			p.To = to[0].To.Mask()
 		}
 		if text, err := catalogue.Render(n, c, f.Order, e.frame(f)); err == nil {
-			p.Title, p.Body = text.Title, text.Body
+			said := text.For(c)
+			p.Title, p.Body = said.Title, said.Body
 			if c == notify.SMS {
-				p.Title, p.Body, p.Size = "", text.Short, notify.SizeOf(text.Short)
+				p.Size = notify.SizeOf(said.Body)
 			}
 		}
 		list = append(list, p)

@@ -60,8 +60,9 @@ func (j *errand) release() {
 // to look again; at 0 says that none will ever take it.
 //
 // The first in the configuration that is well and has not failed this message lately. One
-// that refused it for good is not asked again.
-func (e *Engine) choose(t Task, to notify.Contact, r notify.Record, now order.Time) (via *sender, at order.Time) {
+// that refused it for good is not asked again, and one that wants its templates approved is
+// not asked to send another.
+func (e *Engine) choose(t Task, to notify.Contact, text notify.Texted, r notify.Record, now order.Time) (via *sender, at order.Time) {
 	if r.Status == notify.StatusSending { // repeated after a crash
 		return e.admitted(e.messages.byName[r.Provider], t, now)
 	}
@@ -69,7 +70,7 @@ func (e *Engine) choose(t Task, to notify.Contact, r notify.Record, now order.Ti
 	var rested order.Time
 	hopeful := false
 	for _, s := range e.messages.providers[to.Channel] {
-		if !s.reaches(to) || refusedFor(r, s.Name) || (unsure && s.Name != r.Provider) {
+		if !s.reaches(to) || !s.says(text) || refusedFor(r, s.Name) || (unsure && s.Name != r.Provider) {
 			continue // only the one that may have sent it knows a repeat
 		}
 		hopeful = true
@@ -118,6 +119,12 @@ func (e *Engine) admitted(s *sender, t Task, now order.Time) (*sender, order.Tim
 
 func (s *sender) reaches(to notify.Contact) bool {
 	return s.traits.Platform == "" || s.traits.Platform == to.To.Device.Platform
+}
+
+// says reports whether the provider may send the text: some send only templates that they
+// have approved.
+func (s *sender) says(text notify.Texted) bool {
+	return !s.traits.Templates || text.Providers[s.Name].ID != ""
 }
 
 // refusedFor reports whether a provider has refused the message for good.

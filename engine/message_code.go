@@ -116,18 +116,18 @@ func (e *Engine) codeTo(ctx context.Context, c code, f notify.Facts, to notify.C
 	counts := countsFor(e.messages.plan.Load(), to.Channel, f.Order, f.Now)
 	task := Task{TaskKey: TaskKey{r.ID, TaskNotify, string(to.Channel)}}
 	for range len(e.messages.providers[to.Channel]) {
-		via, _ := e.choose(task, to, r, now())
+		via, _ := e.choose(task, to, text, r, now())
 		if via == nil {
 			break
 		}
 		job := errand{via: via, key: via.task(task)}
-		failed, err := e.trySend(ctx, &job, &r, to, text, counts)
+		failed, err := e.trySend(ctx, &job, &r, to, text, Commit{Messages: &MessageWrites{Counts: counts}})
 		if err != nil || failed == nil || failed.Kind == notify.KindMaybeSent || failed.Kind == notify.KindAddress {
 			return errors.Join(err, asError(failed))
 		}
 		counts = nil
 	}
-	return fmt.Errorf("no provider takes the code: %s", lastCode(r))
+	return fmt.Errorf("no provider takes the code: %s", e.whyNone(r, text))
 }
 
 func asError(failed *notify.SendError) error {
@@ -137,22 +137,20 @@ func asError(failed *notify.SendError) error {
 	return failed
 }
 
-// trySend makes one try of a message that no task stands behind.
-func (e *Engine) trySend(ctx context.Context, job *errand, r *notify.Record, to notify.Contact, text notify.Texted, counts []Count) (*notify.SendError, error) {
+// trySend makes one try of a message that no task stands behind; with is committed before it.
+func (e *Engine) trySend(ctx context.Context, job *errand, r *notify.Record, to notify.Contact, text notify.Texted, with Commit) (*notify.SendError, error) {
 	defer job.release()
 	r.Provider = job.via.Name
 	*r = r.Move(notify.StatusSending, "", now())
-	if err := e.commit(ctx, Commit{Messages: &MessageWrites{Records: []notify.Record{*r}, Counts: counts}}); err != nil {
+	with.Messages.Records = []notify.Record{*r}
+	if err := e.commit(ctx, with); err != nil {
 		return nil, err
 	}
 	job.record = *r
 	job.message = notify.Message{
 		ID: r.ID, OrderNo: r.OrderNo, Notice: r.Notice, Channel: r.Channel, To: to.To, Language: r.Language, Template: r.Template,
-		Version: r.Version, Text: notify.Text{Title: text.Title, Body: text.Body}, SMS: text.Providers[r.Provider],
+		Version: r.Version, Text: text.For(r.Channel), SMS: text.Providers[r.Provider],
 		CollapseKey: notify.CollapseKey(r.ID), TTL: codeTTL,
-	}
-	if r.Channel == notify.SMS {
-		job.message.Text = notify.Text{Body: text.Short}
 	}
 	receipt, took, failed := e.sendMessage(ctx, *job)
 	r.Took = took

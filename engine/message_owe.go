@@ -16,7 +16,8 @@ import (
 type messages struct {
 	deps      MessageDeps
 	plan      atomic.Pointer[notify.Plan]
-	catalogue atomic.Pointer[notify.Catalogue]
+	catalogue atomic.Pointer[notify.Catalogue] // in force: what the configuration says, and over it what people wrote
+	wording   wording
 	providers map[notify.Channel][]*sender
 	byName    map[string]*sender
 	counts    messageCounts
@@ -33,6 +34,7 @@ func newMessages(deps *MessageDeps) (*messages, error) {
 	m := &messages{deps: *deps, providers: make(map[notify.Channel][]*sender), byName: make(map[string]*sender), codes: make(chan code, codeQueue)}
 	m.plan.Store(deps.Plan)
 	m.catalogue.Store(deps.Catalogue)
+	m.wording.base = deps.Catalogue
 	for _, p := range deps.Providers {
 		s := &sender{MessageProvider: p, traits: p.Provider.Traits()}
 		m.providers[s.traits.Channel] = append(m.providers[s.traits.Channel], s)

@@ -170,9 +170,9 @@ func (e *Engine) prepare(d decision, t Task, f notify.Facts, v notify.Decision, 
 		e.messages.counts.sent(to.Channel)
 		return d, nil
 	}
-	via, at := e.choose(t, to, r, f.Now)
+	via, at := e.choose(t, to, text, r, f.Now)
 	if via == nil {
-		return e.unsendable(d, t, r, at, f.Now), nil
+		return e.unsendable(d, t, r, text, at, f.Now), nil
 	}
 	r.Provider = via.Name
 	r = r.Move(notify.StatusSending, "", f.Now)
@@ -183,10 +183,10 @@ func (e *Engine) prepare(d decision, t Task, f notify.Facts, v notify.Decision, 
 }
 
 // unsendable has a message wait for a provider, or gives it up when none will take it.
-func (e *Engine) unsendable(d decision, t Task, r notify.Record, at, now order.Time) decision {
+func (e *Engine) unsendable(d decision, t Task, r notify.Record, text notify.Texted, at, now order.Time) decision {
 	d.with.Messages.Counts = nil
 	if at == 0 {
-		d.with.Messages.Records = []notify.Record{r.Move(notify.StatusFailed, lastCode(r), now)}
+		d.with.Messages.Records = []notify.Record{r.Move(notify.StatusFailed, e.whyNone(r, text), now)}
 		d.with.addTask(t.TaskKey, now) // for the payer's other addresses
 		return d
 	}
@@ -195,14 +195,21 @@ func (e *Engine) unsendable(d decision, t Task, r notify.Record, at, now order.T
 	return d
 }
 
-func lastCode(r notify.Record) string {
+// whyNone tells why no provider takes a message.
+func (e *Engine) whyNone(r notify.Record, text notify.Texted) string {
 	for _, m := range slices.Backward(r.History) {
 		if m.Code != "" {
 			return m.Code
 		}
 	}
+	if slices.ContainsFunc(e.messages.providers[r.Channel], func(s *sender) bool { return !s.says(text) }) {
+		return codeNotApproved
+	}
 	return "no_provider"
 }
+
+// codeNotApproved is the code of a message that no provider has an approved template for.
+const codeNotApproved = "template_not_approved"
 
 func (e *Engine) frame(f notify.Facts) notify.Frame {
 	m := e.messages
@@ -228,14 +235,11 @@ func (e *Engine) compose(r notify.Record, to notify.Contact, text notify.Texted,
 	m := notify.Message{
 		ID: r.ID, OrderNo: r.OrderNo, Notice: r.Notice, Channel: r.Channel, To: to.To,
 		Language: r.Language, Template: r.Template, Version: r.Version,
-		Text: notify.Text{Title: text.Title, Body: text.Body}, SMS: text.Providers[r.Provider],
+		Text: text.For(r.Channel), SMS: text.Providers[r.Provider],
 		CollapseKey: notify.CollapseKey(r.OrderNo), Link: f.Link, TTL: waitingTTL,
 	}
 	if r.Notice.Result() {
 		m.TTL = resultTTL
-	}
-	if r.Channel == notify.SMS {
-		m.Text = notify.Text{Body: text.Short}
 	}
 	if rule.Optional || to.OptedIn {
 		m.Unsubscribe = e.messages.deps.Links.Unsubscribe(InboxID(o.Backend, o.Payer.ID), r.Channel)
@@ -256,9 +260,14 @@ func countsFor(p *notify.Plan, c notify.Channel, o order.Order, now order.Time) 
 		list = append(list, Count{"payer:" + string(c) + ":" + day + ":" + InboxID(o.Backend, o.Payer.ID), caps.PayerDay, end})
 	}
 	if caps.Day > 0 {
-		list = append(list, Count{"all:" + string(c) + ":" + day, caps.Day, end})
+		list = append(list, dayCount(p, c, caps.Day, now))
 	}
 	return list
+}
+
+// dayCount is the bound on a channel's messages of a day.
+func dayCount(p *notify.Plan, c notify.Channel, limit int, now order.Time) Count {
+	return Count{"all:" + string(c) + ":" + now.Std().In(p.Zone).Format(time.DateOnly), limit, now.Add(48 * time.Hour)}
 }
 
 // hand calls the provider and records what came of it.

@@ -113,7 +113,13 @@ func (p Pause) validate(known bool) error {
 		return &order.FieldError{Field: "target", Reason: "must name a configured channel for query, a backend with a webhook for deliver, a channel or provider of messages for notify"}
 	case p.Until <= p.Since || p.Until > p.Since.Add(MaxPause):
 		return &order.FieldError{Field: "until", Reason: fmt.Sprintf("must be in the future and at most %v away", MaxPause)}
-	case strings.TrimSpace(p.Reason) == "" || utf8.RuneCountInString(p.Reason) > maxReason || !utf8.ValidString(p.Reason):
+	}
+	return validReason(p.Reason)
+}
+
+// validReason checks what a person says of an act.
+func validReason(reason string) error {
+	if strings.TrimSpace(reason) == "" || utf8.RuneCountInString(reason) > maxReason || !utf8.ValidString(reason) {
 		return &order.FieldError{Field: "reason", Reason: fmt.Sprintf("must be 1 to %d characters", maxReason)}
 	}
 	return nil

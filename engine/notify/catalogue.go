@@ -159,6 +159,29 @@ type Texted struct {
 	Providers map[string]SMSTemplate // of the approved ones
 }
 
+// For returns what a channel carries of the text.
+func (t Texted) For(c Channel) Text {
+	switch c {
+	case SMS:
+		return Text{Body: t.Short}
+	case Push, WebPush, Email, Inbox, Gateway, Robot:
+	}
+	return Text{Title: t.Title, Body: t.Body}
+}
+
+// testMarks begin a text that is a test, so that nobody takes it for news.
+var testMarks = map[string]string{"zh-CN": "[测试] ", "en": "[Test] "}
+
+// AsTest returns the text marked as a test.
+func (t Texted) AsTest() Texted {
+	mark := testMarks[t.Language]
+	if mark == "" {
+		mark = testMarks["en"]
+	}
+	t.Title, t.Body, t.Short = mark+t.Title, mark+t.Body, mark+t.Short
+	return t
+}
+
 // Render writes what a notice says of an order, for a channel. A language without the
 // template falls back to English, which has them all.
 func (c *Catalogue) Render(n Notice, ch Channel, o order.Order, f Frame) (Texted, error) {
@@ -193,7 +216,7 @@ func (c *Catalogue) render(n Notice, names []string, ch Channel, f Frame, v Vars
 	if err != nil {
 		return Texted{}, err
 	}
-	out := Texted{Rendered: text, Template: t.reference(), Version: t.Version, Language: t.Language, Providers: make(map[string]SMSTemplate)}
+	out := Texted{Rendered: text, Template: t.Reference(), Version: t.Version, Language: t.Language, Providers: make(map[string]SMSTemplate)}
 	for provider, p := range t.Providers {
 		if p.Approval == ApprovalApproved {
 			out.Providers[provider] = p.fill(v)

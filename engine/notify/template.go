@@ -90,8 +90,8 @@ func (t Template) label() string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "/")
 }
 
-// reference names a template in records and messages: what it narrows to stands in it.
-func (t Template) reference() string {
+// Reference names a template in records and messages: what it narrows to stands in it.
+func (t Template) Reference() string {
 	parts := []string{t.Name, string(t.Channel), t.Brand}
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "/")
 }
