@@ -64,16 +64,10 @@ func (e *Engine) PreviewTemplates(ctx context.Context, w PreviewWanted) ([]Templ
 		brand = cmp.Or(only.Brand, brand)
 	}
 	list := []TemplatePreview{}
-	for _, s := range append(notify.Samples(now(), e.cfg.Stages), notify.Sample{Name: sampleCode}, notify.Sample{Name: sampleTest}) {
-		if w.Sample != "" && s.Name != w.Sample && !strings.HasPrefix(s.Name, w.Sample+"/") {
-			continue
-		}
+	for _, s := range e.samples() {
 		for _, language := range catalogue.Languages() {
-			if w.Language != "" && language != w.Language {
-				continue
-			}
 			for _, c := range notify.Channels {
-				if c == notify.Robot || (w.Channel != "" && c != w.Channel) {
+				if !w.wants(s, language, c) {
 					continue
 				}
 				p, text, err := e.previewTemplate(catalogue, s, language, c, brand)
@@ -87,6 +81,18 @@ func (e *Engine) PreviewTemplates(ctx context.Context, w PreviewWanted) ([]Templ
 		}
 	}
 	return list, nil
+}
+
+// samples are all that templates are tried on.
+func (e *Engine) samples() []notify.Sample {
+	return append(notify.Samples(now(), e.cfg.Stages), notify.Sample{Name: sampleCode}, notify.Sample{Name: sampleTest})
+}
+
+func (w PreviewWanted) wants(s notify.Sample, language string, c notify.Channel) bool {
+	if w.Sample != "" && s.Name != w.Sample && !strings.HasPrefix(s.Name, w.Sample+"/") {
+		return false
+	}
+	return c != notify.Robot && (w.Channel == "" || c == w.Channel) && (w.Language == "" || language == w.Language)
 }
 
 // previewed returns the catalogue that is previewed, and the one template of it that is to

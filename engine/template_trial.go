@@ -16,7 +16,7 @@ import (
 // on a phone of one's own, too few to write to anybody else's.
 const TestsAnHour = 20
 
-// Errors of test messages.
+// ErrProviderPaused says that operators hold a provider, or its channel, back.
 var ErrProviderPaused = errors.New("the provider is paused")
 
 // TooManyTestsError says that no more test messages are sent for a while.
@@ -140,7 +140,7 @@ func (e *Engine) trialText(ctx context.Context, t Trial) (notify.Texted, error) 
 		return notify.Texted{}, err
 	}
 	only := notify.Template{Name: t.Name, Language: t.Language, Channel: t.Channel, Brand: t.Brand, Version: t.Version}
-	for _, s := range append(notify.Samples(now(), e.cfg.Stages), notify.Sample{Name: sampleCode}, notify.Sample{Name: sampleTest}) {
+	for _, s := range e.samples() {
 		if t.Sample != "" && s.Name != t.Sample {
 			continue
 		}
@@ -161,7 +161,7 @@ func (e *Engine) trialText(ctx context.Context, t Trial) (notify.Texted, error) 
 // trialProvider returns who sends the test.
 func (e *Engine) trialProvider(t Trial, to notify.Contact, text notify.Texted) (*sender, error) {
 	at := now()
-	why := error(ErrNoProvider)
+	why := ErrNoProvider
 	if e.pausedAt(string(t.Via), at) {
 		return nil, ErrProviderPaused
 	}

@@ -149,9 +149,7 @@ func (s *Store) TemplateVersions(ctx context.Context, f engine.TemplateFilter) (
 		add("brand", f.Brand)
 	}
 	args = append(args, bounded(f.Limit))
-	query := "SELECT " + templateColumns + " FROM message_templates WHERE " + strings.Join(where, " AND ") +
-		" ORDER BY version DESC, name, language, channel, brand LIMIT $" + strconv.Itoa(len(args))
-	rows, err := s.reads.pool.QueryContext(ctx, query, args...)
+	rows, err := s.reads.pool.QueryContext(ctx, templateQuery(where, len(args)), args...)
 	if err != nil {
 		return nil, fmt.Errorf("list templates: %w", err)
 	}
@@ -160,4 +158,9 @@ func (s *Store) TemplateVersions(ctx context.Context, f engine.TemplateFilter) (
 		return nil, fmt.Errorf("list templates: %w", err)
 	}
 	return list, nil
+}
+
+func templateQuery(where []string, limit int) string {
+	return "SELECT " + templateColumns + " FROM message_templates WHERE " + strings.Join(where, " AND ") +
+		" ORDER BY version DESC, name, language, channel, brand LIMIT $" + strconv.Itoa(limit)
 }

@@ -60,6 +60,7 @@ type Engine interface {
 	OptOut(ctx context.Context, payer string, c notify.Channel) error
 	Messages(ctx context.Context, f engine.MessageFilter) ([]notify.Record, string, error)
 	PreviewMessages(ctx context.Context, orderNo string) ([]engine.Preview, error)
+	Templates
 	Providers() []engine.ProviderState
 	Skipped() map[engine.SkipKey]int64
 	ReceiveReceipts(ctx context.Context, provider string, r channel.Request) (channel.Answer, error)

@@ -10,6 +10,7 @@ import (
 
 	"anxin/engine"
 	"anxin/engine/incident"
+	"anxin/engine/notify"
 	"anxin/engine/order"
 	"anxin/hub"
 )
@@ -35,7 +36,13 @@ var known = []struct {
 	{engine.ErrTooManyRows, http.StatusUnprocessableEntity, "too_many_rows", "the file has more than 500,000 lines: split it"},
 	{order.ErrResolution, http.StatusConflict, "resolution_not_allowed", "the case cannot be resolved in this way; see its resolutions"},
 	{engine.ErrNoMessages, http.StatusConflict, "no_messages", "this server sends no messages"},
-	{engine.ErrNoProvider, http.StatusNotFound, "unknown_provider", "no provider of this name reports here"},
+	{engine.ErrNoProvider, http.StatusNotFound, "unknown_provider", "no such provider is configured here"},
+	{engine.ErrNoTemplate, http.StatusNotFound, "template_not_found", "there is no such version of this template"},
+	{engine.ErrTemplateChanged, http.StatusConflict, "template_changed", "somebody else changed the template meanwhile: look at it again"},
+	{engine.ErrNotApproved, http.StatusConflict, "template_not_approved", "it is not approved: neither the version, nor what the provider has of it, is sent before that"},
+	{engine.ErrTemplateInForce, http.StatusConflict, "template_in_force", "the version is in force: use another one first"},
+	{engine.ErrTooManyTemplates, http.StatusConflict, "too_many_versions", "the template has as many versions as are kept"},
+	{engine.ErrProviderPaused, http.StatusConflict, "provider_paused", "the provider or its channel is paused"},
 	{engine.ErrNotPaused, http.StatusNotFound, "not_paused", "it is not paused"},
 	{incident.ErrTooMany, http.StatusConflict, "too_many_announcements", "twenty announcements hold already: take one down first"},
 	{engine.ErrBusy, http.StatusServiceUnavailable, "unavailable", "too busy at the moment, try again"},
@@ -54,6 +61,15 @@ func asProblem(err error) (*Problem, bool) {
 	}
 	if soon, ok := errors.AsType[*engine.TooSoonError](err); ok {
 		return problem(http.StatusTooManyRequests, "too_soon", "it was checked a moment ago").retry(soon.RetryAfter), true
+	}
+	if wrong, ok := errors.AsType[*notify.TemplateError](err); ok {
+		return problem(http.StatusUnprocessableEntity, "template_invalid", wrong.Error()).field("template"), true
+	}
+	if full, ok := errors.AsType[*engine.TooManyTestsError](err); ok {
+		return problem(http.StatusTooManyRequests, "too_many_tests", "as many test messages as are sent in an hour were sent").retry(full.RetryAfter), true
+	}
+	if _, ok := errors.AsType[*engine.CappedError](err); ok {
+		return problem(http.StatusConflict, "cap_used_up", "the channel's messages of this day are used up"), true
 	}
 	if refusal, ok := errors.AsType[*hub.RefusalError](err); ok {
 		return problem(refusal.Status, refusal.Code, refusal.Detail).retry(refusal.RetryAfter), true

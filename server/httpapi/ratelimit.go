@@ -29,6 +29,9 @@ var (
 	// Numbers and codes from one address. Fewer than other acts: who types them is a
 	// person, and a crowd of these is a scan.
 	lookupRate = rate{perSecond: 1, burst: 30}
+	// For one operator: who writes a text looks at it now and again. A preview is some
+	// hundred texts.
+	templateRate = rate{perSecond: 1, burst: 30}
 )
 
 // maxBuckets bounds the memory for addresses: 20,000 buckets are about 2 MB. Beyond
@@ -40,12 +43,13 @@ type limits struct {
 	looks, acts, failures *limiter
 	feedback, codes       *limiter // by order number
 	lookups               *limiter
+	templates             *limiter // by operator
 }
 
 func newLimits() limits {
 	return limits{
 		looks: newLimiter(lookRate), acts: newLimiter(actRate), failures: newLimiter(failedRate),
-		feedback: newLimiter(feedbackRate), codes: newLimiter(codeRate), lookups: newLimiter(lookupRate),
+		feedback: newLimiter(feedbackRate), codes: newLimiter(codeRate), lookups: newLimiter(lookupRate), templates: newLimiter(templateRate),
 	}
 }
 
