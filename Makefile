@@ -18,9 +18,9 @@ page: ## rebuild the payer page's files that are committed in frontend/dist
 gallery: ## photographs of every state of the payer page, in .cache/gallery/index.html
 	@.ci/install && go run ./frontend/page/gallery -png -o .cache/gallery
 
-page-report: ## the payer page on a slow phone: paint, live, shift, blocking time, Lighthouse, each beside its budget
+page-report: ## the payer page on a slow phone: paint, live, shift, blocking time, Lighthouse, each beside its budget; and axe over all pages
 	@.ci/install && export PATH="$$PWD/.cache/bin:$$PATH" && npm install --silent --no-audit --no-fund --no-save --prefix .cache/lighthouse lighthouse@12.8.2 && \
-	go run ./.ci/pagereport -lighthouse .cache/lighthouse
+	go run ./.ci/pagereport -lighthouse .cache/lighthouse && go test ./frontend/page -run '^TestEveryPageFitsAndIsAccessible$$' -count=1 -v
 
 bench: ## the figures of this machine, each beside its floor
 	@.ci/bench

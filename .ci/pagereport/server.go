@@ -6,6 +6,8 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -37,6 +39,7 @@ func open(ctx context.Context) (*site, error) {
 	target, _ := url.Parse("http://" + address)
 	front := httptest.NewUnstartedServer(httputil.NewSingleHostReverseProxy(target))
 	front.EnableHTTP2 = true
+	front.Config.ErrorLog = log.New(io.Discard, "", 0) // browsers hang up on what they only tried
 	front.TLS = &tls.Config{NextProtos: []string{"h2", "http/1.1"}}
 	front.StartTLS()
 	link, err := slow(front.Listener.Addr().String())

@@ -114,8 +114,9 @@ export function startPage(boot: Boot, platform: Platform = browserPlatform()): (
   WINDOW_EVENTS.forEach((name) => window.addEventListener(name, onWindow));
   const ticker = setInterval(() => document.hidden || render(), TICK);
   const acts = watchActs(platform, live, topic);
-  dispatch({ type: "network", offline: navigator.onLine === false });
   live.start();
+  // A task of its own: a slow phone answers touches between the two.
+  setTimeout(() => dispatch({ type: "network", offline: navigator.onLine === false }));
 
   return () => {
     live.stop();
