@@ -1,10 +1,8 @@
 package engine_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,6 +20,7 @@ import (
 	"anxin/engine/channel/sandbox"
 	"anxin/engine/order"
 	"anxin/engine/store"
+	"anxin/engine/store/storetest"
 )
 
 // requesters is how many callers the benchmarks have at once.
@@ -148,62 +147,15 @@ func atOnce(n int, do func(i int)) {
 // benchmark's callbacks have together.
 const storedBytes = 900
 
-// floor returns how many durable commits of one row a second the driver makes for as many
-// requesters, with as many to a transaction as are waiting, and its log copied as the driver does by default.
+// floor returns how many commits of one row a second there are for as many requesters.
 func floor(b *testing.B, n int) float64 {
 	b.Helper()
-	dsn := "file:" + filepath.Join(b.TempDir(), "floor.db") + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
-	db, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer db.Close() //nolint:errcheck // its folder goes next
-	db.SetMaxOpenConns(1)
-	if _, err := db.Exec(`CREATE TABLE rows (id INTEGER PRIMARY KEY, body BLOB NOT NULL)`); err != nil {
-		b.Fatal(err)
-	}
-	insert, err := db.Prepare(`INSERT INTO rows (body) VALUES ($1)`)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer insert.Close() //nolint:errcheck // goes with the database
-	queue := make(chan chan error, requesters)
-	defer close(queue)
-	go func() {
-		for first := range queue {
-			group := []chan error{first}
-			for len(queue) > 0 {
-				group = append(group, <-queue)
-			}
-			err := insertRows(db, insert, len(group))
-			for _, done := range group {
-				done <- err
-			}
-		}
-	}()
+	f := storetest.NewFloor(b, storedBytes)
 	began := time.Now()
 	atOnce(n, func(int) {
-		done := make(chan error, 1)
-		queue <- done
-		if err := <-done; err != nil {
+		if err := f.Insert(); err != nil {
 			b.Error(err)
 		}
 	})
 	return float64(n) / time.Since(began).Seconds()
-}
-
-func insertRows(db *sql.DB, insert *sql.Stmt, n int) error {
-	tx, err := db.Begin()
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it has nothing to do
-	body := bytes.Repeat([]byte("x"), storedBytes)
-	statement := tx.Stmt(insert) //nolint:sqlclosecheck // closed with tx
-	for range n {
-		if _, err := statement.Exec(body); err != nil {
-			return fmt.Errorf("insert: %w", err)
-		}
-	}
-	return tx.Commit()
 }

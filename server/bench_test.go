@@ -16,6 +16,7 @@ import (
 
 	"anxin/engine/channel/sandbox"
 	"anxin/engine/order"
+	"anxin/engine/store/storetest"
 	"anxin/hub/client"
 )
 
@@ -31,8 +32,9 @@ const requesters = 64
 var quiet = []string{"ANXIN_LOG_LEVEL=error", "ANXIN_API_KEYS=dev:dev,other:other"}
 
 // BenchmarkCallbacks sends b.N callbacks for b.N orders over 64 connections. Each is
-// acknowledged after it is durable; processed/s counts until the last result is. The
-// floor, grouped single-row commits without HTTP, is measured by BenchmarkIntake of engine.
+// acknowledged after it is durable; processed/s counts until the last result is. http/s is
+// how many requests the same connections make that have the server do nothing. The floor,
+// grouped single-row commits without HTTP, is measured by BenchmarkIntake of engine.
 func BenchmarkCallbacks(b *testing.B) {
 	p := startServer(b, b.TempDir(), quiet...)
 	registerAll(b, p, b.N)
@@ -49,6 +51,10 @@ func BenchmarkCallbacks(b *testing.B) {
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "processed/s")
 	reportLatency(b, took)
+	idle, began := fasthttp.AcquireRequest(), time.Now()
+	idle.SetRequestURI(p.base + "/healthz")
+	inParallel(b, b.N, func(c *fasthttp.Client, _ int) { post(b, c, idle) })
+	b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "http/s")
 }
 
 // awaitWeighed returns when all that was acknowledged has been weighed.
@@ -62,7 +68,8 @@ func awaitWeighed(b *testing.B, p *process) {
 }
 
 // BenchmarkCallbacksPaced offers 1,000 callbacks a second whatever the server does, and
-// measures from when each was to be sent: a pause is felt by all that fall into it.
+// measures from when each was to be sent: a pause is felt by all that fall into it. The
+// floor is offered as many commits of one row afterwards, in this process.
 func BenchmarkCallbacksPaced(b *testing.B) {
 	p := startServer(b, b.TempDir(), quiet...)
 	registerAll(b, p, b.N)
@@ -77,6 +84,15 @@ func BenchmarkCallbacksPaced(b *testing.B) {
 	})
 	b.StopTimer()
 	reportLatency(b, took)
+	floor := storetest.NewFloor(b, 900) // bytes, about those of a stored callback
+	paced(b.N, time.Millisecond, func(i int, at time.Time) {
+		if err := floor.Insert(); err != nil {
+			b.Error(err)
+		}
+		took[i] = time.Since(at)
+	})
+	b.ReportMetric(quantile(took, 0.50), "floor-p50-ms")
+	b.ReportMetric(quantile(took, 0.99), "floor-p99-ms")
 }
 
 // paced begins do every so often, and returns when all have ended. Each is told when it
@@ -250,9 +266,13 @@ func orderIndex(topic string) int {
 
 func reportLatency(b *testing.B, took []time.Duration) {
 	b.Helper()
-	slices.Sort(took)
-	at := func(q float64) float64 { return float64(took[int(q*float64(len(took)-1))]) / float64(time.Millisecond) }
-	b.ReportMetric(at(0.50), "p50-ms")
-	b.ReportMetric(at(0.99), "p99-ms")
+	b.ReportMetric(quantile(took, 0.50), "p50-ms")
+	b.ReportMetric(quantile(took, 0.99), "p99-ms")
 	b.ReportMetric(0, "ns/op")
+}
+
+// quantile is in milliseconds.
+func quantile(took []time.Duration, q float64) float64 {
+	slices.Sort(took)
+	return float64(took[int(q*float64(len(took)-1))]) / float64(time.Millisecond)
 }

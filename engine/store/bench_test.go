@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"anxin/engine/channel"
 	"anxin/engine/order"
 	"anxin/engine/store"
+	"anxin/engine/store/storetest"
 )
 
 // requesters is how many callers the benchmarks have at once.
@@ -55,52 +55,10 @@ func BenchmarkCommitPaced(b *testing.B) {
 }
 
 // BenchmarkFloorGroupedInserts is the least that a durable commit through the same
-// driver can cost: one small row each, as many to a transaction as are waiting.
+// driver can cost.
 func BenchmarkFloorGroupedInserts(b *testing.B) {
-	dsn := "file:" + filepath.Join(b.TempDir(), "floor.db") + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
-	db, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer db.Close() //nolint:errcheck // its folder goes next
-	db.SetMaxOpenConns(1)
-	if _, err := db.Exec(`CREATE TABLE rows (id INTEGER PRIMARY KEY, body TEXT NOT NULL)`); err != nil {
-		b.Fatal(err)
-	}
-	queue := make(chan chan error, requesters)
-	defer close(queue)
-	go insertGroups(db, queue)
-	measure(b, func(int) error {
-		done := make(chan error, 1)
-		queue <- done
-		return <-done
-	})
-}
-
-func insertGroups(db *sql.DB, queue <-chan chan error) {
-	body := strings.Repeat("x", 250)
-	for first := range queue {
-		group := []chan error{first}
-		for len(queue) > 0 {
-			group = append(group, <-queue)
-		}
-		err := func() error {
-			tx, err := db.Begin()
-			if err != nil {
-				return err
-			}
-			defer tx.Rollback() //nolint:errcheck // after Commit it has nothing to do
-			for range group {
-				if _, err := tx.Exec(`INSERT INTO rows (body) VALUES ($1)`, body); err != nil {
-					return err
-				}
-			}
-			return tx.Commit()
-		}()
-		for _, done := range group {
-			done <- err
-		}
-	}
+	f := storetest.NewFloor(b, 250)
+	measure(b, func(int) error { return f.Insert() })
 }
 
 // BenchmarkClaimAmongMillion claims 500 due tasks among a million armed.
