@@ -175,7 +175,7 @@ func TestThePlanIsReadAnewWhileTheServerRuns(t *testing.T) {
 		t.Fatalf("the preview lacks %q:\n%s\n%s", want, got, p.logs())
 	}
 	shows("is being confirmed")
-	withConfig(t, dir, begin+", templates: [{name: delayed, language: en, version: 2, title: t, body: \"{{.OrderNo}}\", short: our own words}]}\n")
+	withConfig(t, dir, begin+", templates: [{name: delayed, language: en, version: 2, title: t, body: \"{{.OrderNo}}\", short: \"our own words {{.OrderNo}}\"}]}\n")
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}

@@ -138,11 +138,12 @@ func TestPageWithoutScriptIsTrueAndBringsTheResult(t *testing.T) {
 	p := startServer(t, t.TempDir())
 	v := visit{browser(t), t, p}
 	url := p.register("A1")["page_url"].(string)
-	p.pay("A1", object{"callback": object{"delay": "2s"}, "query": object{"processing": 9}})
+	p.pay("A1", object{"callback": object{"lost": true}, "query": object{"processing": 99}})
 	v.do(emulation.SetScriptExecutionDisabled(true), chromedp.Navigate(url))
 	v.untilHTML(`data-status="awaiting_payment"`)
 	v.do(tap("#claim"))
 	v.untilHTML(`data-status="confirming"`)
+	p.bring("A1")
 	v.untilHTML(`data-status="succeeded"`) // by a refresh of its own
 	if html := v.html(); strings.Contains(html, "data-live") || strings.Contains(html, `http-equiv="refresh"`) {
 		t.Errorf("a script ran, or the result is refreshed for ever:\n%s", html)
