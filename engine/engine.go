@@ -161,7 +161,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 	}
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.followTemplates, e.sweepLedger, e.keepRejections, e.sweepIntake, e.keepOutbox, e.sightings.Run, e.sweepSightings, e.weighBacklog, e.sendCodes, e.keepMessages} {
+	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.followTemplates, e.sweepLedger, e.keepRejections, e.sweepIntake, e.keepOutbox, e.sightings.Run, e.sweepSightings, e.weighBacklog, e.sendCodes, e.keepMessages, e.readEarlyReports} {
 		work.Go(func() { part(ctx) })
 	}
 	work.Wait()

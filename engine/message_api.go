@@ -180,38 +180,51 @@ func (e *Engine) sender(name string) (*sender, bool) {
 	return s, ok
 }
 
-// takeReceipts moves the records. A report about a message that nobody knows is no error:
-// sent again, it would be as unknown.
+// takeReceipts moves the records. What is not known yet is looked at again: sent again, it
+// might come as early.
 func (e *Engine) takeReceipts(ctx context.Context, s *sender, updates []notify.StatusUpdate) error {
 	for _, u := range updates {
-		r, err := e.deps.Store.MessageOf(ctx, s.Name, u.ProviderID, u.MessageID)
-		switch {
-		case errors.Is(err, ErrNotFound):
-			continue
-		case err != nil:
-			return errors.Join(channel.ErrStore, err)
-		case !moves(r.Status, u.Status):
-			continue
-		}
-		if u.ProviderID != "" {
-			r.ProviderID = u.ProviderID
-		}
-		if u.Segments > 0 {
-			r.Segments = u.Segments
-		}
-		if u.Cost != (notify.Cost{}) {
-			r.Cost = u.Cost
-		}
-		writes := &MessageWrites{Records: []notify.Record{r.Move(u.Status, u.Code, now())}}
-		if u.DropAddress {
-			writes.Dead = &DeadAddress{Channel: r.Channel, Fingerprint: r.Fingerprint, Provider: s.Name, Code: u.Code, At: now()}
-		}
-		if err := e.commit(ctx, Commit{Messages: writes}); err != nil {
+		known, err := e.takeReceipt(ctx, s, u)
+		if err != nil {
 			return errors.Join(channel.ErrStore, err)
 		}
-		s.stats.reported(u.Status)
+		if !known {
+			e.messages.early.keep(s, u, now())
+		}
 	}
 	return nil
+}
+
+// takeReceipt moves one record. It reports false while there is none, and while the
+// message is with its provider: what becomes of that call is written down first.
+func (e *Engine) takeReceipt(ctx context.Context, s *sender, u notify.StatusUpdate) (known bool, err error) {
+	r, err := e.deps.Store.MessageOf(ctx, s.Name, u.ProviderID, u.MessageID)
+	switch {
+	case errors.Is(err, ErrNotFound), err == nil && r.Status == notify.StatusSending:
+		return false, nil
+	case err != nil:
+		return false, err
+	case !moves(r.Status, u.Status):
+		return true, nil
+	}
+	if u.ProviderID != "" {
+		r.ProviderID = u.ProviderID
+	}
+	if u.Segments > 0 {
+		r.Segments = u.Segments
+	}
+	if u.Cost != (notify.Cost{}) {
+		r.Cost = u.Cost
+	}
+	writes := &MessageWrites{Records: []notify.Record{r.Move(u.Status, u.Code, now())}}
+	if u.DropAddress {
+		writes.Dead = &DeadAddress{Channel: r.Channel, Fingerprint: r.Fingerprint, Provider: s.Name, Code: u.Code, At: now()}
+	}
+	if err := e.commit(ctx, Commit{Messages: writes}); err != nil {
+		return false, err
+	}
+	s.stats.reported(u.Status)
+	return true, nil
 }
 
 // moves reports whether a report tells more than is known. Reports come in any order and

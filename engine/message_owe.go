@@ -22,6 +22,7 @@ type messages struct {
 	byName    map[string]*sender
 	counts    messageCounts
 	codes     chan code
+	early     earlyReports
 }
 
 func newMessages(deps *MessageDeps) (*messages, error) {

@@ -85,6 +85,9 @@ func (e *Engine) decideMessage(ctx context.Context, t Task, o order.Order, now o
 		}
 		return d, nil
 	}
+	if over := superseded(facts.Records, channel, notify.Current(o), now); len(over) > 0 {
+		d.with.Messages = &MessageWrites{Records: over}
+	}
 	verdict := e.messages.plan.Load().Decide(channel, facts)
 	switch verdict.Action {
 	case notify.ActionSkip:
@@ -100,7 +103,8 @@ func (e *Engine) decideMessage(ctx context.Context, t Task, o order.Order, now o
 	record, known := recordOf(facts, contact)
 	if capped != "" {
 		e.messages.counts.skip(channel, "cap")
-		d.with.Messages = &MessageWrites{Records: []notify.Record{record.Move(notify.StatusDropped, "cap_used_up", now)}}
+		writes := d.messages()
+		writes.Records = append(writes.Records, record.Move(notify.StatusDropped, "cap_used_up", now))
 		d.with.addTask(t.TaskKey, now)
 		return d, nil
 	}
@@ -116,6 +120,26 @@ func underWay(records []notify.Record, c notify.Channel) (notify.Record, bool) {
 		}
 	}
 	return notify.Record{}, false
+}
+
+// superseded returns the messages of a channel that had yet to be sent and are over: none
+// of them will be, unless it comes true again.
+func superseded(records []notify.Record, c notify.Channel, current notify.Notice, now order.Time) []notify.Record {
+	var over []notify.Record
+	for _, r := range records {
+		if r.Channel == c && r.Status == notify.StatusWaiting && r.Notice != current && r.Notice != notify.NoticeCode {
+			over = append(over, r.Move(notify.StatusDropped, notify.CodeSuperseded, now))
+		}
+	}
+	return over
+}
+
+// messages returns what the decision writes of messages.
+func (d *decision) messages() *MessageWrites {
+	if d.with.Messages == nil {
+		d.with.Messages = &MessageWrites{}
+	}
+	return d.with.Messages
 }
 
 // underWayLook is how soon a message looks again that waits for the one before it: two of
@@ -153,14 +177,13 @@ func (e *Engine) prepare(d decision, t Task, f notify.Facts, v notify.Decision, 
 		return decision{}, fmt.Errorf("message %s: %w", r.Notice, err)
 	}
 	r.Language, r.Template, r.Version = text.Language, text.Template, text.Version
-	writes := &MessageWrites{}
-	d.with.Messages = writes
+	writes := d.messages()
 	if !known {
 		writes.Counts = countsFor(e.messages.plan.Load(), to.Channel, d.Order, f.Now)
 	}
 	if to.Channel == notify.Inbox {
 		job.inbox = InboxID(d.Order.Backend, d.Order.Payer.ID)
-		writes.Records = []notify.Record{r.Move(notify.StatusDelivered, "", f.Now)}
+		writes.Records = append(writes.Records, r.Move(notify.StatusDelivered, "", f.Now))
 		writes.Item = &InboxItem{
 			InboxID: job.inbox, ID: r.ID, OrderNo: r.OrderNo, Notice: r.Notice, Language: r.Language,
 			Title: text.Title, Body: text.Body, At: f.Now,
@@ -176,7 +199,7 @@ func (e *Engine) prepare(d decision, t Task, f notify.Facts, v notify.Decision, 
 	}
 	r.Provider = via.Name
 	r = r.Move(notify.StatusSending, "", f.Now)
-	writes.Records = []notify.Record{r}
+	writes.Records = append(writes.Records, r)
 	d.Change = d.Order.NoteMessage(r.ID, string(r.Notice), string(r.Channel), r.To, f.Now)
 	*job = errand{via: via, key: via.task(t), record: r, message: e.compose(r, to, text, d.Order, frame, v.Rule)}
 	return d, nil
@@ -184,13 +207,13 @@ func (e *Engine) prepare(d decision, t Task, f notify.Facts, v notify.Decision, 
 
 // unsendable has a message wait for a provider, or gives it up when none will take it.
 func (e *Engine) unsendable(d decision, t Task, r notify.Record, text notify.Texted, at, now order.Time) decision {
-	d.with.Messages.Counts = nil
+	writes := d.messages()
+	writes.Counts = nil
 	if at == 0 {
-		d.with.Messages.Records = []notify.Record{r.Move(notify.StatusFailed, e.whyNone(r, text), now)}
+		writes.Records = append(writes.Records, r.Move(notify.StatusFailed, e.whyNone(r, text), now))
 		d.with.addTask(t.TaskKey, now) // for the payer's other addresses
 		return d
 	}
-	d.with.Messages = nil
 	d.with.addTask(t.TaskKey, max(at, now.Add(minGap)))
 	return d
 }

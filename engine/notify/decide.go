@@ -129,12 +129,17 @@ func recipients(c Channel, rule Rule, f Facts) ([]Contact, Reason) {
 	return list, why
 }
 
-// told reports whether the address has its message about the notice, or may have it.
+// CodeSuperseded marks a message that was dropped because something else came true before
+// it was sent.
+const CodeSuperseded = "superseded"
+
+// told reports whether the address has its message about the notice, or may have it. One
+// that was over before it was sent is told if it comes true again.
 func told(f Facts, c Channel, fingerprint string) bool {
 	id := MessageID(f.Order.OrderNo, f.Notice, c, fingerprint)
 	for _, r := range f.Records {
 		if r.ID == id {
-			return r.Status.Final()
+			return r.Status.Final() && (r.Status != StatusDropped || r.Code != CodeSuperseded)
 		}
 	}
 	return false

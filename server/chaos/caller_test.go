@@ -35,7 +35,10 @@ func (w *world) try(f *fate, method, path string, header http.Header, body []byt
 	return resp.StatusCode, answer, err
 }
 
-var asBackend = http.Header{"Authorization": {"Bearer " + apiKey}}
+var (
+	asBackend  = http.Header{"Authorization": {"Bearer " + apiKey}}
+	asOperator = http.Header{"Authorization": {"Bearer " + operatorKey}}
+)
 
 // insist does a request as the merchant's backend until it is answered with anything
 // but a failure, through as many deaths of the server as it takes.

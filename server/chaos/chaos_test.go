@@ -36,6 +36,7 @@ func TestChaos(t *testing.T) {
 	}
 	stormed := time.Since(began)
 	w.settle()
+	w.settleMessages()
 	settled := time.Since(began) - stormed
 	w.judge()
 	t.Logf("%d orders, %d kills at %v: storm %v, settling %v", *orders, *kills, w.server.deaths, stormed.Round(time.Second), settled.Round(time.Second))
@@ -47,36 +48,61 @@ type world struct {
 	t        *testing.T
 	fates    []*fate
 	byNo     map[string]*fate
+	people   map[string]*person
 	server   *server
 	gateway  *gateway
 	backend  *backend
 	payers   *payers
+	post     *post
+	carriers [2]*carrier
+	pushes   *pushes
+	mailhost *mailhost
 	faults   *faults
 	wrongs   *wrongs
 	promises lateness
+	messages *judgement
 	ctx      context.Context // ends with the run
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &world{t: t, ctx: ctx, byNo: make(map[string]*fate), faults: newFaults(*seed), wrongs: &wrongs{t: t}}
+	w := &world{t: t, ctx: ctx, byNo: make(map[string]*fate), people: make(map[string]*person), faults: newFaults(*seed), wrongs: &wrongs{t: t}}
 	for i := range *orders {
 		f := newFate(*seed, i)
+		if p := payerOf(i); p == i {
+			f.payer = newPerson(*seed, i)
+			w.people[f.payer.id] = f.payer
+		} else {
+			f.payer = w.fates[p].payer
+		}
 		w.fates = append(w.fates, f)
 		w.byNo[f.no] = f
 	}
 	w.backend = newBackend(w)
 	w.gateway = newGateway(w)
-	w.server = newServer(t, cancel, w.gateway.url, w.backend.url, w.backend.secret)
+	w.post = newPost(w)
+	w.carriers[0] = newCarrier(w, carrierOne, w.faults.carrierOut)
+	w.carriers[1] = newCarrier(w, carrierTwo, func() bool { return false })
+	w.pushes, w.mailhost = newPushes(w), newMailhost(w)
+	w.server = newServer(t, cancel, around{
+		gateway: w.gateway.url, webhooks: w.backend.url, secret: w.backend.secret,
+		carriers: [2]string{w.carriers[0].http.URL, w.carriers[1].http.URL},
+		pushes:   w.pushes.http.URL, account: w.pushes.account, mailPort: w.mailhost.port(),
+	})
 	w.gateway.secret = w.server.channelSecret()
 	w.payers = newPayers(w)
 	t.Cleanup(func() {
 		cancel()
 		w.payers.end()
+		w.post.all.Wait()
 		w.server.stop()
 		w.gateway.close()
 		w.backend.close()
+		w.carriers[0].close()
+		w.carriers[1].close()
+		w.pushes.close()
+		w.mailhost.close()
 	})
 	return w
 }

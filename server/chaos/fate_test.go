@@ -67,7 +67,11 @@ type fate struct {
 	race    bool // abandoned: the payer pays while the server closes
 	steps   []step
 	rng     *rand.Rand // of the goroutine that lives it
-	view    view       // as it was read last, once the storm is over
+	payer   *person
+	stays   bool          // keeps the page open
+	looks   time.Duration // how long, who does not
+	attends bool          // has the page tell that its states are on the screen
+	view    view          // as it was read last, once the storm is over
 
 	mu      sync.Mutex // guards what follows
 	reached int        // steps that have happened
@@ -101,7 +105,11 @@ func newFate(seed uint64, i int) *fate {
 	if f.kind == abandoned {
 		f.claimed, f.early = false, false
 	}
+	if f.pushed { // nobody can be asked about it: a person is, once the wait is long
+		f.causes[order.CaseQueryExhausted] = true
+	}
 	f.tell()
+	f.stays, f.attends, f.looks = rng.IntN(100) < 35, rng.IntN(100) < 50, time.Duration(rng.IntN(3500))*time.Millisecond
 	return f
 }
 

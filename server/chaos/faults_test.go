@@ -24,10 +24,20 @@ const (
 	outageFor   = 2 * time.Second
 )
 
-func (f *faults) outage() bool {
+func (f *faults) outage() bool { return f.away(outageEvery, outageFor) }
+
+// One carrier is out of order now and then too: its messages go by the other.
+const (
+	carrierOutEvery = 15 * time.Second
+	carrierOutFor   = 4 * time.Second
+)
+
+func (f *faults) carrierOut() bool { return f.away(carrierOutEvery, carrierOutFor) }
+
+func (f *faults) away(every, span time.Duration) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return !f.calm && time.Since(f.began)%outageEvery > outageEvery-outageFor
+	return !f.calm && time.Since(f.began)%every > every-span
 }
 
 func (f *faults) stop() {

@@ -22,7 +22,8 @@ import (
 //   - every promised attempt began, or soon after the server was back where it had died;
 //   - every acknowledged callback is stored and weighed;
 //   - a settled order has no task left but looks at its messages that are yet to come, an
-//     unsettled one has not lost its own.
+//     unsettled one has not lost its own;
+//   - its payer was told nothing wrong (messages_test.go).
 func (w *world) judge() {
 	for _, f := range w.fates {
 		w.judgeTimeline(f)
@@ -32,6 +33,7 @@ func (w *world) judge() {
 	}
 	w.judgeSights()
 	w.payers.end()
+	w.post.all.Wait() // what carriers still report
 	w.server.stop()
 	w.judgeStore()
 }
@@ -87,6 +89,9 @@ func (w *world) judgeWebhooks(f *fate) {
 
 // judgeSights waits until the payers who are connected see what is true.
 func (w *world) judgeSights() {
+	for _, f := range w.fates {
+		w.payers.comeBack(f)
+	}
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	left := slices.Clone(w.fates)
@@ -110,6 +115,7 @@ func (w *world) judgeStore() {
 	for _, f := range w.fates {
 		w.judgeCallbacks(ctx, s, f)
 	}
+	w.judgeMessages(ctx, s)
 	overdue := order.At(time.Now().Add(-30 * time.Second))
 	const forever = order.Time(1) << 60
 	tasks, err := s.ClaimTasks(ctx, engine.Claim{DueBy: forever, Now: forever, LeaseUntil: forever, Token: 1, Limit: 100 * len(w.fates)})
@@ -222,6 +228,7 @@ func (w *world) report() {
 	w.t.Logf("fates %v", kinds)
 	w.t.Logf("%d callbacks acknowledged, %d questions asked, %d frames shown, %d webhooks accepted in %d sendings",
 		callbacks, w.gateway.asked, frames, told, w.backend.sends)
+	w.reportMessages()
 	w.t.Logf("promises: %d kept within %v, %d later, %d broken, %d met a dead server; worst %v", p.kept, keptWithin, p.late, p.broken, p.excused, p.worst)
 	w.t.Logf("%d violations", w.wrongs.total())
 }

@@ -34,6 +34,9 @@ func (w *world) live(f *fate) {
 	} else {
 		w.tellSteps(f, &parts)
 	}
+	if !f.stays {
+		parts.Go(func() { <-registered; w.leaves(w.ctx, f) })
+	}
 	if f.claimed && !f.pushed {
 		parts.Go(func() { <-registered; w.claim(f) })
 	}
@@ -42,8 +45,8 @@ func (w *world) live(f *fate) {
 
 func (w *world) registration(f *fate) object {
 	r := object{
-		"order_no": f.no, "channel": "sandbox", "mode": "managed", "amount": price, "subject": "Green tea, 250 g",
-		"payer": object{"id": "u-" + f.no, "locale": "en"},
+		"order_no": f.no, "channel": "sandbox", "mode": "managed", "amount": price, "subject": "Green tea, 250 g, for " + f.no,
+		"payer": f.payer.contact(),
 	}
 	if f.pushed {
 		r["mode"], r["channel"] = "pushed", "elsewhere"
@@ -74,6 +77,7 @@ func (w *world) register(f *fate) {
 	f.token = token
 	f.mu.Unlock()
 	w.payers.watch(f, token)
+	w.optIn(f)
 }
 
 func (w *world) wantStatus(f *fate, what string, body any, want ...int) []byte {

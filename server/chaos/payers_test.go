@@ -15,8 +15,9 @@ import (
 	"anxin/engine/order"
 )
 
-// topicsEach is how many orders one connection watches: the server allows 100.
-const topicsEach = 90
+// topicsEach is how many orders one connection watches. The server allows 100, and 120
+// frames at once: enough here to subscribe to all, report what is seen of them and leave.
+const topicsEach = 30
 
 // payers watch every order over raw sockets, so that nothing on the way sorts out what
 // the server should not have sent.
@@ -33,17 +34,43 @@ type phone struct {
 	index int
 	wake  chan struct{}
 
-	mu     sync.Mutex // guards what follows
-	wishes []*fate
-	seen   map[string]*sight
-	ages   []time.Duration // of the states in update frames, when they came
+	mu      sync.Mutex // guards what follows
+	wishes  []*wish
+	seen    map[string]*sight
+	reports []report
+	marks   [][]mark        // what the server has heard once it answers the ping after it
+	ages    []time.Duration // of the states in update frames, when they came
 }
 
-// sight is what the payer of an order has been shown.
+// wish is an order that a payer wants to see, until he leaves.
+type wish struct {
+	f    *fate
+	gone bool
+}
+
+// report says that a state is on the screen.
+type report struct {
+	no  string
+	seq int64
+}
+
+// mark is done once the server has heard a frame.
+type mark func(at time.Time)
+
+// sight is what the payer of an order has been shown, and what the server knows of that.
 type sight struct {
-	seq    int64
-	frames int
-	last   order.Progress
+	seq     int64
+	frames  int
+	last    order.Progress
+	since   time.Time // watched since; zero = not now
+	watched []span
+	seen    []sighting
+}
+
+// sighting is a report that the server has heard.
+type sighting struct {
+	seq int64
+	at  time.Time
 }
 
 func newPayers(w *world) *payers {
@@ -65,8 +92,30 @@ func (p *payers) watch(f *fate, token string) {
 	}
 	ph := p.phone[f.index/topicsEach]
 	ph.mu.Lock()
-	ph.wishes = append(ph.wishes, f)
+	ph.wishes = append(ph.wishes, &wish{f: f})
 	ph.mu.Unlock()
+	ph.nudge()
+}
+
+// leave closes the page of an order.
+func (p *payers) leave(f *fate) { p.wish(f, true) }
+
+// comeBack opens it again.
+func (p *payers) comeBack(f *fate) { p.wish(f, false) }
+
+func (p *payers) wish(f *fate, gone bool) {
+	ph := p.phone[f.index/topicsEach]
+	ph.mu.Lock()
+	for _, w := range ph.wishes {
+		if w.f == f {
+			w.gone = gone
+		}
+	}
+	ph.mu.Unlock()
+	ph.nudge()
+}
+
+func (ph *phone) nudge() {
 	select {
 	case ph.wake <- struct{}{}:
 	default:
@@ -79,7 +128,9 @@ func (p *payers) sight(f *fate) sight {
 	ph.mu.Lock()
 	defer ph.mu.Unlock()
 	if s := ph.seen[f.no]; s != nil {
-		return *s
+		shown := *s
+		shown.watched, shown.seen = slices.Clone(s.watched), slices.Clone(s.seen)
+		return shown
 	}
 	return sight{}
 }
@@ -137,32 +188,41 @@ func (ph *phone) connect(ctx context.Context) {
 	if unhook() {
 		_ = conn.Close()
 	}
-	select { // whatever was wished meanwhile is asked for again
-	case ph.wake <- struct{}{}:
-	default:
+	ph.cutOff()
+	ph.nudge() // whatever was wished meanwhile is asked for again
+}
+
+// cutOff ends what hangs on a connection: nobody knows what was heard of the last frames.
+func (ph *phone) cutOff() {
+	ph.mu.Lock()
+	defer ph.mu.Unlock()
+	ph.marks, ph.reports = nil, nil
+	for _, s := range ph.seen {
+		s.endWatch(time.Now())
 	}
 }
 
-// subscribe asks for every order that is wished, now and later, from where it left off.
+func (s *sight) endWatch(at time.Time) {
+	if !s.since.IsZero() {
+		s.watched = append(s.watched, span{s.since, at})
+		s.since = time.Time{}
+	}
+}
+
+// subscribe asks for every order that is wished, now and later, from where it left off,
+// and tells what was seen and who has left.
 func (ph *phone) subscribe(ctx context.Context, conn *websocket.Conn) {
-	for asked := 0; ; {
-		ph.mu.Lock()
-		news := ph.wishes[asked:]
-		asked = len(ph.wishes)
-		frames := make([]object, len(news))
-		for i, f := range news {
-			f.mu.Lock()
-			frames[i] = object{"type": "subscribe", "topic": "order:" + f.no, "token": f.token}
-			f.mu.Unlock()
-			if s := ph.seen[f.no]; s != nil {
-				frames[i]["after"] = s.seq
-			}
-		}
-		ph.mu.Unlock()
+	const burst, gap = 100, 120 * time.Millisecond // frames; see hub.Limits.FrameRate
+	asked, sent := make(map[*wish]bool), 0
+	for {
+		frames := ph.frames(asked)
 		for _, frame := range frames {
 			if conn.WriteJSON(frame) != nil {
 				return
 			}
+		}
+		if sent += len(frames); sent > burst {
+			wait(ctx, time.Duration(len(frames))*gap)
 		}
 		select {
 		case <-ctx.Done():
@@ -170,6 +230,60 @@ func (ph *phone) subscribe(ctx context.Context, conn *websocket.Conn) {
 		case <-ph.wake:
 		}
 	}
+}
+
+// frames returns what is to be said now, with a ping behind what has to be known as heard.
+func (ph *phone) frames(asked map[*wish]bool) []object {
+	ph.mu.Lock()
+	defer ph.mu.Unlock()
+	var list []object
+	var marks []mark
+	for _, r := range ph.reports {
+		s := ph.seen[r.no]
+		list = append(list, object{"type": "seen", "topic": "order:" + r.no, "seq": r.seq})
+		marks = append(marks, func(at time.Time) { s.seen = append(s.seen, sighting{r.seq, at}) })
+	}
+	ph.reports = nil
+	for _, w := range ph.wishes {
+		if w.gone == !asked[w] {
+			continue
+		}
+		asked[w] = !w.gone
+		f, s := w.f, ph.seen[w.f.no]
+		if w.gone {
+			list = append(list, object{"type": "unsubscribe", "topic": "order:" + f.no})
+			if s != nil {
+				s.endWatch(time.Now())
+			}
+			continue
+		}
+		f.mu.Lock()
+		frame := object{"type": "subscribe", "topic": "order:" + f.no, "token": f.token}
+		f.mu.Unlock()
+		if s != nil {
+			frame["after"] = s.seq
+		}
+		list = append(list, frame)
+	}
+	if len(marks) > 0 {
+		ph.marks = append(ph.marks, marks)
+		list = append(list, object{"type": "ping"})
+	}
+	return list
+}
+
+// pong tells that all frames before a ping were heard.
+func (ph *phone) pong() {
+	ph.mu.Lock()
+	defer ph.mu.Unlock()
+	if len(ph.marks) == 0 {
+		return
+	}
+	at := time.Now()
+	for _, m := range ph.marks[0] {
+		m(at)
+	}
+	ph.marks = ph.marks[1:]
 }
 
 // take holds one frame against those before it.
@@ -189,6 +303,9 @@ func (ph *phone) take(raw []byte) {
 	no := strings.TrimPrefix(f.Topic, "order:")
 	switch f.Type {
 	case "snapshot", "update", "current":
+	case "pong":
+		ph.pong()
+		return
 	case "error":
 		ph.w.wrongs.add("error frame", "%s %s", f.Topic, f.Code)
 		return
@@ -206,6 +323,10 @@ func (ph *phone) take(raw []byte) {
 		ph.w.wrongs.add("seq went back", "%s: %s of seq %d after seq %d", no, f.Type, f.Seq, s.seq)
 	}
 	s.seq = max(s.seq, f.Seq)
+	here := slices.ContainsFunc(ph.wishes, func(w *wish) bool { return w.f.no == no && !w.gone })
+	if here && s.since.IsZero() {
+		s.since = time.Now()
+	}
 	if len(f.Data) == 0 {
 		return
 	}
@@ -221,6 +342,10 @@ func (ph *phone) take(raw []byte) {
 		if why := downgrade(ph.w.byNo[no].kind, s.last, next); why != "" {
 			ph.w.wrongs.add("downgrade", "%s (%s): %s between seq %d and %d", no, ph.w.byNo[no].kind, why, s.last.Seq, next.Seq)
 		}
+	}
+	if here && ph.w.byNo[no].attends && (next.Status != s.last.Status || next.Stage != s.last.Stage) {
+		ph.reports = append(ph.reports, report{no, f.Seq})
+		ph.nudge()
 	}
 	s.last = next
 }

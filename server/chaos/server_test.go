@@ -27,6 +27,8 @@ import (
 const (
 	merchant = "sandbox-shop" // the account of the sandbox channel
 	apiKey   = "chaos-key"
+	// operatorKey is a person's.
+	operatorKey = "chaos-operator-key"
 	// readyWithin bounds a start; it is no expectation.
 	readyWithin = time.Minute
 )
@@ -63,7 +65,7 @@ type life struct {
 type span struct{ from, to time.Time }
 
 // newServer builds the binary with crash points and starts it without any.
-func newServer(t testing.TB, giveUp func(), gateway, webhooks, secret string) *server {
+func newServer(t testing.TB, giveUp func(), a around) *server {
 	t.Helper()
 	dir := t.TempDir()
 	s := &server{t: t, binary: filepath.Join(dir, "anxin"), dir: filepath.Join(dir, "data"), address: freeAddress(t), giveUp: giveUp}
@@ -71,35 +73,26 @@ func newServer(t testing.TB, giveUp func(), gateway, webhooks, secret string) *s
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	settings := fmt.Sprintf(config, webhooks, secret)
+	settings := a.yaml(time.Now())
 	file := filepath.Join(dir, "anxin.yaml")
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	first := filepath.Join(dir, "first.yaml")
-	if err := os.WriteFile(first, []byte(settings+"weigh_at_once: 0\n"), 0o600); err != nil {
+	if err := os.WriteFile(first, []byte("weigh_at_once: 0"+settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.settings = []string{file, first}
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "ANXIN_LISTEN=" + s.address, "ANXIN_DATA_DIR=" + s.dir,
-		"ANXIN_API_KEYS=shop:" + apiKey, "ANXIN_SANDBOX=on", "ANXIN_SANDBOX_GATEWAY=" + gateway,
+		"ANXIN_API_KEYS=" + backendName + ":" + apiKey, "ANXIN_OPERATOR_KEYS=chaos:" + operatorKey,
+		"ANXIN_SANDBOX=on", "ANXIN_SANDBOX_GATEWAY=" + a.gateway, "CHAOS_TWILIO=" + carrierToken, "CHAOS_FCM=" + a.account,
 		// Each payer has an address of its own, or they would share one's rate limits.
 		"ANXIN_TRUSTED_PROXIES=127.0.0.1", "ANXIN_LOG_LEVEL=warning",
 	}
 	s.start("")
 	return s
 }
-
-const config = `
-backends:
-  shop:
-    webhook: {url: %q, secrets: [%q], allow_private: true}
-channels:
-  sandbox: {qps: 100, breaker: {failures: 5, cooldown: 1s}}
-check_gap: 1s
-drain_window: 1s
-`
 
 func freeAddress(t testing.TB) string {
 	t.Helper()

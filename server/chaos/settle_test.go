@@ -35,16 +35,26 @@ func (w *world) settle() {
 const atOnce = 32
 
 func (w *world) unsettled(fates []*fate) []*fate {
+	return w.without(fates, func(f *fate) bool {
+		f.view = w.read(f)
+		if w.missing(f, f.view) == "" {
+			return true
+		}
+		w.checkNow(f)
+		return false
+	})
+}
+
+// without returns the fates that are not done.
+func (w *world) without(fates []*fate, done func(f *fate) bool) []*fate {
 	var (
 		mu   sync.Mutex
 		left []*fate
 	)
 	w.each(fates, func(f *fate) {
-		f.view = w.read(f)
-		if w.missing(f, f.view) == "" {
+		if done(f) {
 			return
 		}
-		w.checkNow(f)
 		mu.Lock()
 		defer mu.Unlock()
 		left = append(left, f)
