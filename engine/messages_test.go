@@ -63,7 +63,7 @@ func TestWhoDidNotWaitIsNotTold(t *testing.T) {
 // had held it up.
 func TestAStaleMessageIsDropped(t *testing.T) {
 	t.Parallel()
-	opened(t, func(_ *testing.T, o *office) {
+	opened(t, func(t *testing.T, o *office) {
 		o.sms.do(fails(notify.KindTemporary, "http_503"))
 		o.second.do(fails(notify.KindTemporary, "http_503"))
 		o.waits("A1")
@@ -73,6 +73,11 @@ func TestAStaleMessageIsDropped(t *testing.T) {
 		o.pass(10 * time.Minute)
 		o.expect(o.sms, notify.NoticeSucceeded)
 		o.expect(o.second)
+		for _, r := range o.records("A1", notify.SMS) {
+			if r.Notice == notify.NoticeDelayed && (r.Status != notify.StatusDropped || r.Code != notify.CodeSuperseded) {
+				t.Errorf("the message that was over is %s %s", r.Status, r.Code)
+			}
+		}
 	})
 }
 

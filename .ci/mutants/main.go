@@ -23,7 +23,7 @@ const within = 4 * time.Minute
 
 var chaos = []string{
 	"./server/chaos", "-run", "^TestChaos$", "-chaos.orders=600", "-chaos.kills=15", "-chaos.rate=60",
-	"-chaos.seed=5", "-chaos.patience=40s",
+	"-chaos.seed=5", "-chaos.patience=80s",
 }
 
 func main() {
@@ -47,6 +47,9 @@ func run(names []string) error {
 		if err = errors.Join(err, restore()); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
+	}
+	if found := check(dir, chaos...); found != "" {
+		return fmt.Errorf("the chaos suite fails without any mutant: %s", found)
 	}
 	var escaped []string
 	for _, m := range mutants {

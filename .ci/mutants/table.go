@@ -13,7 +13,9 @@ type mutant struct {
 	queue bool
 }
 
-var mutants = []mutant{
+var mutants = append(intakeMutants, messageMutants...)
+
+var intakeMutants = []mutant{
 	{
 		name: "acknowledge a callback before its commit",
 		edits: []edit{{

@@ -103,6 +103,11 @@ func TestDecisions(t *testing.T) {
 		"told":            {func(_ *notify.Plan, f *notify.Facts) { f.Records = told(notify.StatusAccepted) }, notify.ActionSkip, notify.ReasonTold},
 		"perhaps told":    {func(_ *notify.Plan, f *notify.Facts) { f.Records = told(notify.StatusMaybeSent) }, notify.ActionSkip, notify.ReasonTold},
 		"tried in vain":   {func(_ *notify.Plan, f *notify.Facts) { f.Records = told(notify.StatusWaiting) }, notify.ActionSend, notify.ReasonDue},
+		"over, and true again": {func(_ *notify.Plan, f *notify.Facts) {
+			f.Records = told(notify.StatusDropped)
+			f.Records[0].Code = notify.CodeSuperseded
+		}, notify.ActionSend, notify.ReasonDue},
+		"dropped by a cap": {func(_ *notify.Plan, f *notify.Facts) { f.Records = told(notify.StatusDropped) }, notify.ActionSkip, notify.ReasonTold},
 		"a result was told": {func(_ *notify.Plan, f *notify.Facts) {
 			f.Records = []notify.Record{record(notify.NoticeFailed, notify.Push, notify.StatusAccepted)}
 		}, notify.ActionSkip, notify.ReasonResult},

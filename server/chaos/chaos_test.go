@@ -35,8 +35,9 @@ func TestChaos(t *testing.T) {
 		t.Fatal("the run was broken off")
 	}
 	stormed := time.Since(began)
-	w.settle()
-	w.settleMessages()
+	deadline := time.Now().Add(*slack)
+	w.settle(deadline)
+	w.settleMessages(deadline)
 	settled := time.Since(began) - stormed
 	w.judge()
 	t.Logf("%d orders, %d kills at %v: storm %v, settling %v", *orders, *kills, w.server.deaths, stormed.Round(time.Second), settled.Round(time.Second))

@@ -52,7 +52,7 @@ func (w *world) registration(f *fate) object {
 		r["mode"], r["channel"] = "pushed", "elsewhere"
 	}
 	if f.kind == abandoned {
-		r["expires_at"] = order.At(time.Now().Add(time.Duration(2000+f.index%3000) * time.Millisecond))
+		r["expires_at"] = order.At(time.Now().Add(time.Duration(4000+f.index%3000) * time.Millisecond))
 	}
 	return r
 }
@@ -61,7 +61,7 @@ func (w *world) registration(f *fate) object {
 func (w *world) register(f *fate) {
 	body := w.registration(f)
 	var twins sync.WaitGroup
-	if f.index%10 == 0 {
+	if f.index%10 == 0 && f.kind != abandoned {
 		twins.Go(func() { w.wantStatus(f, "registration", body, http.StatusOK, http.StatusCreated) })
 	}
 	answer := w.wantStatus(f, "registration", body, http.StatusOK, http.StatusCreated)
@@ -82,6 +82,9 @@ func (w *world) register(f *fate) {
 
 func (w *world) wantStatus(f *fate, what string, body any, want ...int) []byte {
 	status, answer := w.insist(f, http.MethodPost, "/v1/orders", asBackend, body)
+	for f.kind == abandoned && status == http.StatusUnprocessableEntity { // the server was away until the order had expired
+		status, answer = w.insist(f, http.MethodPost, "/v1/orders", asBackend, w.registration(f))
+	}
 	for _, s := range want {
 		if s == status || ended(w.ctx) {
 			return answer

@@ -19,11 +19,11 @@ type view struct {
 
 // settle waits until every order is where its fate leads, pressing the button for those
 // that are not, as their payers would. What is late here is said by judge.
-func (w *world) settle() {
+func (w *world) settle(deadline time.Time) {
 	again := time.NewTicker(500 * time.Millisecond)
 	defer again.Stop()
 	left := slices.Clone(w.fates)
-	for deadline := time.Now().Add(*slack); len(left) > 0 && time.Now().Before(deadline); <-again.C {
+	for ; len(left) > 0 && time.Now().Before(deadline); <-again.C {
 		left = w.unsettled(left)
 	}
 	for _, f := range left {

@@ -11,11 +11,11 @@ import (
 
 // settleMessages waits until every payer was told what is true at last, by each channel
 // that reaches him.
-func (w *world) settleMessages() {
+func (w *world) settleMessages(deadline time.Time) {
 	again := time.NewTicker(500 * time.Millisecond)
 	defer again.Stop()
 	left := slices.Clone(w.fates)
-	for deadline := time.Now().Add(*slack); len(left) > 0 && time.Now().Before(deadline); <-again.C {
+	for ; len(left) > 0 && time.Now().Before(deadline); <-again.C {
 		left = w.without(left, func(f *fate) bool {
 			f.view = w.read(f)
 			return w.untold(f) == ""
