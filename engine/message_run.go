@@ -76,11 +76,12 @@ func (e *Engine) decideMessage(ctx context.Context, t Task, o order.Order, now o
 	if err != nil {
 		return decision{}, err
 	}
-	if r, ok := underWay(facts.Records, channel); ok && !e.resumes(r, o, now) {
+	left, interrupted := underWay(facts.Records, channel)
+	if interrupted && !e.resumes(left, o, now) {
 		d.with.addTask(t.TaskKey, now.Add(underWayLook))
-		if now >= r.UpdatedAt.Add(maxRun) {
+		if now >= left.UpdatedAt.Add(maxRun) {
 			// The process that sent it ended before it knew: nobody knows now.
-			d.with.Messages = &MessageWrites{Records: []notify.Record{r.Move(notify.StatusMaybeSent, "interrupted", now)}}
+			d.with.Messages = &MessageWrites{Records: []notify.Record{left.Move(notify.StatusMaybeSent, codeInterrupted, now)}}
 			d.with.Tasks[0].DueAt = now
 		}
 		return d, nil
@@ -93,6 +94,10 @@ func (e *Engine) decideMessage(ctx context.Context, t Task, o order.Order, now o
 	case notify.ActionSkip:
 		e.messages.counts.skip(channel, verdict.Reason)
 		d.with.dropTask(t.TaskKey)
+		if interrupted { // nobody needs it again
+			writes := d.messages()
+			writes.Records = append(writes.Records, left.Move(notify.StatusMaybeSent, codeInterrupted, now))
+		}
 		return d, nil
 	case notify.ActionWait:
 		d.with.addTask(t.TaskKey, verdict.At)
@@ -141,6 +146,9 @@ func (d *decision) messages() *MessageWrites {
 	}
 	return d.with.Messages
 }
+
+// codeInterrupted marks a message whose process ended before it knew what became of it.
+const codeInterrupted = "interrupted"
 
 // underWayLook is how soon a message looks again that waits for the one before it: two of
 // one order must not overtake one another on their way to the provider.

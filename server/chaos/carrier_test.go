@@ -63,7 +63,7 @@ func (c *carrier) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (c *carrier) treat(rw http.ResponseWriter, r *http.Request, l *letter, f *fate) {
-	switch c.w.post.draw(c.out()) {
+	switch c.w.post.draw(l, c.out()) {
 	case slow:
 		wait(r.Context(), c.w.post.linger())
 		c.accept(rw, l, f)

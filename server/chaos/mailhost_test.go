@@ -62,7 +62,6 @@ type mailing struct {
 	host *mailhost
 	conn *smtp.Conn
 	to   string
-	luck misfortune
 }
 
 var _ smtp.Session = (*mailing)(nil)
@@ -74,16 +73,7 @@ func (m *mailing) Reset() {}
 func (m *mailing) Logout() error { return nil }
 
 // Mail implements smtp.Session.
-func (m *mailing) Mail(string, *smtp.MailOptions) error {
-	m.luck = m.host.w.post.draw(false)
-	switch m.luck { //nolint:exhaustive // the others show later
-	case down:
-		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "later"}
-	case busy:
-		return &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "slow down"}
-	}
-	return nil
-}
+func (m *mailing) Mail(string, *smtp.MailOptions) error { return nil }
 
 // Rcpt implements smtp.Session.
 func (m *mailing) Rcpt(to string, _ *smtp.RcptOptions) error {
@@ -102,7 +92,7 @@ func (m *mailing) Data(r io.Reader) error {
 		return &smtp.SMTPError{Code: 554, Message: "no"}
 	}
 	hangUp := func() error { _ = m.conn.Conn().Close(); return io.ErrClosedPipe }
-	switch m.luck {
+	switch m.host.w.post.draw(l, false) {
 	case drops:
 		return hangUp()
 	case takesDrops, takesFails, babbles:
@@ -114,9 +104,9 @@ func (m *mailing) Data(r io.Reader) error {
 		return hangUp()
 	case slow:
 		wait(m.host.ctx, m.host.w.post.linger())
-	case refuses: // for now: nobody else would bring it
+	case refuses, busy, down: // for now: nobody else would bring it
 		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "full"}
-	case fine, busy, down:
+	case fine:
 	}
 	m.take(l, f, link)
 	return nil

@@ -31,6 +31,7 @@ type letter struct {
 	key     string // what a newer message of the order replaces it by
 	sid     string // what the provider calls it
 	at      time.Time
+	before  int           // calls of the same message
 	taken   bool          // the payer gets it, whatever the caller was answered
 	heard   notify.Status // what the first report that the server took says
 	heardAt time.Time
@@ -55,6 +56,11 @@ func (p *post) came(l letter, text string) (*letter, *fate) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for _, other := range p.letters[l.no] {
+		if other.via == l.via && other.notice == l.notice {
+			l.before++
+		}
+	}
 	p.letters[l.no] = append(p.letters[l.no], &l)
 	return &l, f
 }
@@ -109,10 +115,14 @@ var luck = []struct {
 	parts int
 }{{slow, 6}, {busy, 4}, {down, 6}, {refuses, 2}, {drops, 3}, {takesDrops, 4}, {takesFails, 2}, {takesHangs, 1}, {babbles, 2}}
 
-// draw deals a call its luck. A provider that is out takes nothing.
-func (p *post) draw(out bool) misfortune {
-	if out {
+// draw deals a call its luck. A provider that is out takes nothing; the others fail a
+// message as seldom as the backend does a webhook.
+func (p *post) draw(l *letter, out bool) misfortune {
+	switch {
+	case out:
 		return down
+	case l.before >= mostFailures:
+		return fine
 	}
 	at := p.w.faults.upTo(100)
 	for _, l := range luck {

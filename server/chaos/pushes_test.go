@@ -89,7 +89,7 @@ func (p *pushes) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pushes) treat(rw http.ResponseWriter, r *http.Request, l *letter) {
-	switch p.w.post.draw(false) {
+	switch p.w.post.draw(l, false) {
 	case slow:
 		wait(r.Context(), p.w.post.linger())
 		p.accept(rw, l)
