@@ -30,7 +30,7 @@ func firstLook(o order.Order) order.Order {
 	},
 	{
 		name:  "a message does not wait for the one before it",
-		edits: []edit{{"engine/message_run.go", `ok && !e.resumes(r, o, now) {`, `ok && !e.resumes(r, o, now) && false {`}},
+		edits: []edit{{"engine/message_run.go", `interrupted && !e.resumes(left, o, now) {`, `interrupted && !e.resumes(left, o, now) && false {`}},
 		test:  "./engine TestTheResultWaits|TestAMessageThatACrashLeft",
 	},
 	{
