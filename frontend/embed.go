@@ -32,7 +32,7 @@ type asset struct {
 }
 
 // assets are the files of the build by name. They are as fixed as the binary.
-var assets = mustLoad("page.js", "page.css", "legacy.js")
+var assets = mustLoad("page.js", "page.css", "legacy.js", "inbox.js", "inbox.css")
 
 // Asset returns the body and media type of an asset by its hashed name, the last part
 // of what URL returns. It may be cached as immutable. The body must not be changed.
@@ -58,6 +58,9 @@ func URL(file string) string {
 // CSS returns the payer page's style sheet, which the page carries inline: one request
 // less before the first paint.
 func CSS() string { return string(assets["page.css"].body) }
+
+// InboxCSS is CSS for the message centre.
+func InboxCSS() string { return string(assets["inbox.css"].body) }
 
 func mustLoad(files ...string) map[string]asset {
 	loaded := make(map[string]asset, len(files))

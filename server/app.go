@@ -220,7 +220,7 @@ func (a *app) buildHTTP(tokens *auth.Tokens) error {
 	}
 	a.http, err = httpapi.New(httpapi.Config{
 		PublicURL: a.cfg.PublicURL, Support: supportLinks(a.cfg), Sandbox: a.cfg.Sandbox.On,
-		CheckGap: a.cfg.CheckGap, ViewLife: a.cfg.Tokens.View, InboxLife: a.cfg.Tokens.Inbox,
+		CheckGap: a.cfg.CheckGap, ViewLife: a.cfg.Tokens.View, InboxLife: a.cfg.Tokens.Inbox, InboxLink: a.cfg.InboxLink,
 		Origins: a.cfg.Origins, TrustedProxies: a.cfg.TrustedProxies, Acts: insight.ActNames,
 	}, httpapi.Deps{
 		Engine: a.engine, Hub: a.hub, Keys: known, Operators: operators, Tokens: tokens, Page: renderer, Live: httpapi.Live(a.hub), Observer: a.witness,

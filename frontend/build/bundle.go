@@ -22,6 +22,8 @@ func entries() map[string]entry {
 		"page.js":   {"page/src/main.ts", api.ES2017, api.FormatIIFE},
 		"legacy.js": {"page/src/legacy.ts", api.ES5, api.FormatIIFE},
 		"page.css":  {"page/src/page.css", api.DefaultTarget, api.FormatDefault},
+		"inbox.js":  {"page/src/inbox/main.ts", api.ES2017, api.FormatIIFE},
+		"inbox.css": {"page/src/inbox/inbox.css", api.DefaultTarget, api.FormatDefault},
 	}
 }
 

@@ -1,1 +1,1 @@
-(function(){var t=document.getElementById("anxin"),a=t&&t.getAttribute("data-status");(a==="awaiting_payment"||a==="confirming")&&setTimeout(function(){location.reload()},1e4);})();
+(function(){var a=document.getElementById("anxin"),t=a&&a.getAttribute("data-status");(t==="awaiting_payment"||t==="confirming"||t==="inbox")&&setTimeout(function(){location.reload()},1e4);})();

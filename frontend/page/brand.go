@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"anxin/frontend"
 )
 
 // Brand is what a page shows of a merchant. The zero value is the neutral page.
@@ -44,13 +46,13 @@ func CheckLogo(logo string) error {
 // dress is a brand made ready: what pages of its merchant look like and may do.
 type dress struct {
 	name, logo       string
-	css              template.CSS
+	css, inboxCSS    template.CSS
 	policy, embedded string
 	framed           bool
 }
 
 // wear makes a brand ready for pages reached at public.
-func wear(b Brand, public *url.URL, css string) (dress, error) {
+func wear(b Brand, public *url.URL) (dress, error) {
 	if err := CheckLogo(b.Logo); err != nil {
 		return dress{}, err
 	}
@@ -58,10 +60,10 @@ func wear(b Brand, public *url.URL, css string) (dress, error) {
 	if err != nil {
 		return dress{}, err
 	}
-	css += theme
+	sheets := []string{frontend.CSS() + theme, frontend.InboxCSS() + theme}
 	d := dress{
 		name: b.Name, logo: b.Logo, framed: len(b.FrameAncestors) > 0,
-		css: template.CSS(css), // #nosec G203 -- our own file and colours that were parsed
+		css: template.CSS(sheets[0]), inboxCSS: template.CSS(sheets[1]), // #nosec G203 -- our own files and colours that were parsed
 	}
 	images := "data:"
 	switch {
@@ -70,10 +72,10 @@ func wear(b Brand, public *url.URL, css string) (dress, error) {
 	case strings.HasPrefix(b.Logo, "/"):
 		images += " " + public.Scheme + "://" + public.Host + b.Logo
 	}
-	d.policy = policy(public, css, images, "'none'")
+	d.policy = policy(public, sheets, images, "'none'")
 	d.embedded = d.policy
 	if d.framed {
-		d.embedded = policy(public, css, images, strings.Join(b.FrameAncestors, " "))
+		d.embedded = policy(public, sheets, images, strings.Join(b.FrameAncestors, " "))
 	}
 	return d, nil
 }
@@ -109,16 +111,20 @@ func (b Brand) theme() (string, error) {
 	return ":root{" + set[0] + "}@media(prefers-color-scheme:dark){:root{" + set[1] + "}}", nil
 }
 
-// policy allows the page's own script, its one inline style sheet by hash, its forms,
-// its images and the live connection. The WebSocket origin is named because engines up
+// policy allows the pages' own scripts, their inline style sheets by hash, their forms,
+// their images and the live connection. The WebSocket origin is named because engines up
 // to Chromium 66 do not count it as 'self'.
-func policy(public *url.URL, css, images, ancestors string) string {
+func policy(public *url.URL, sheets []string, images, ancestors string) string {
 	live := strings.Replace(public.Scheme, "http", "ws", 1) + "://" + public.Host
-	sum := sha256.Sum256([]byte(css))
+	styles := "style-src"
+	for _, css := range sheets {
+		sum := sha256.Sum256([]byte(css))
+		styles += " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
 	return strings.Join([]string{
 		"default-src 'none'",
 		"script-src 'self'",
-		"style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'",
+		styles,
 		"img-src " + images,
 		"connect-src 'self' " + live,
 		"form-action 'self'",
@@ -128,14 +134,14 @@ func policy(public *url.URL, css, images, ancestors string) string {
 }
 
 // dresses makes all brands ready, with the name of the one that is wrong.
-func dresses(o Options, public *url.URL, css string) (map[string]dress, error) {
+func dresses(o Options, public *url.URL) (map[string]dress, error) {
 	ready := make(map[string]dress, len(o.Merchants)+1)
 	var err error
-	if ready[""], err = wear(o.Brand, public, css); err != nil {
+	if ready[""], err = wear(o.Brand, public); err != nil {
 		return nil, fmt.Errorf("brand: %w", err)
 	}
 	for name, b := range o.Merchants {
-		if ready[name], err = wear(b, public, css); err != nil {
+		if ready[name], err = wear(b, public); err != nil {
 			return nil, fmt.Errorf("brand of %s: %w", name, err)
 		}
 	}

@@ -61,8 +61,12 @@ func pages(t *testing.T) *album {
 func (a *album) add(t *testing.T, lang string, r *Renderer) {
 	t.Helper()
 	for name, v := range states(t) {
-		v.Lang = lang
+		v.Lang, v.Inbox = lang, &InboxLink{Token: "tok-en_2", Unread: len(name)}
 		a.pages["/"+lang+"/"+name] = func(w io.Writer) error { return r.Render(w, v) }
+	}
+	for name, v := range inboxes(t) {
+		v.Lang = lang
+		a.pages["/"+lang+"/inbox_"+name] = func(w io.Writer) error { return r.RenderInbox(w, v) }
 	}
 	a.pages["/"+lang+"/expired"] = func(w io.Writer) error { return r.RenderExpired(w, lang) }
 	for name, l := range map[string]Lookup{

@@ -32,6 +32,8 @@ type catalog struct {
 	version string // tells the wording of one build from that of another
 	texts   map[string]string
 	months  []string
+	// page and inbox are the texts that the script of each needs.
+	page, inbox map[string]string
 }
 
 // vars are the values of a text's variables.
@@ -113,7 +115,19 @@ func parseCatalog(tag string, raw []byte) (*catalog, error) {
 		return nil, fmt.Errorf("%w: %d months", ErrCatalogue, len(months))
 	}
 	sum := sha256.Sum256(raw)
-	return &catalog{tag: tag, version: hex.EncodeToString(sum[:versionBytes]), texts: texts, months: months}, nil
+	c := &catalog{tag: tag, version: hex.EncodeToString(sum[:versionBytes]), texts: texts, months: months}
+	c.page, c.inbox = map[string]string{}, map[string]string{}
+	for key, text := range texts {
+		switch topic, _, _ := strings.Cut(key, "."); topic {
+		case "inbox":
+			c.inbox[key] = text
+		case "date", "months":
+			c.inbox[key], c.page[key] = text, text
+		default:
+			c.page[key] = text
+		}
+	}
+	return c, nil
 }
 
 var variable = regexp.MustCompile(`\{([a-z]+)\}`)

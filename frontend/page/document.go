@@ -31,9 +31,11 @@ type document struct {
 	Stage                    order.Stage
 	Seq                      int64
 	Path, Query, Token       string
+	AskedLang                string
 	Notice, Countdown, Zone  string
 	ArcOffset                string
 	Silent                   bool
+	Inbox                    *InboxLink
 }
 
 // boot is what the script starts from, as JSON inside the page.
@@ -57,7 +59,7 @@ type boot struct {
 // BootNames are the names in the JSON that the script starts from.
 func BootNames() []string {
 	var names []string
-	for _, t := range []reflect.Type{reflect.TypeFor[boot](), reflect.TypeFor[Moment](), reflect.TypeFor[moneyFormat](), reflect.TypeFor[rules](), reflect.TypeFor[Announcement]()} {
+	for _, t := range []reflect.Type{reflect.TypeFor[boot](), reflect.TypeFor[Moment](), reflect.TypeFor[moneyFormat](), reflect.TypeFor[rules](), reflect.TypeFor[Announcement](), reflect.TypeFor[inboxBoot](), reflect.TypeFor[InboxItem]()} {
 		for field := range t.Fields() {
 			names = append(names, field.Tag.Get("json"))
 		}
@@ -77,7 +79,10 @@ func (r *Renderer) document(v View) document {
 		Script: frontend.URL("page.js"), Legacy: frontend.URL("legacy.js"), Brand: worn.called(s.catalog), Logo: worn.logo,
 		OrderNo: p.OrderNo, Subject: p.Subject, Amount: formatMoney(p.Amount),
 		Status: p.Status, Step: p.Step, Stage: p.Stage, Seq: p.Seq,
-		Path: "/pay/" + url.PathEscape(p.OrderNo), Query: v.query(), Token: v.Token, Zone: zoneName(s.now, s.zone), Silent: r.options.Silent,
+		Path: "/pay/" + url.PathEscape(p.OrderNo), Query: v.query(), Token: v.Token, AskedLang: v.AskedLang, Zone: zoneName(s.now, s.zone), Silent: r.options.Silent,
+	}
+	if !v.Embedded { // whose frame it is in has messages of its own
+		doc.Inbox = v.Inbox
 	}
 	doc.Title, doc.Favicon = doc.Screen.Title, favicon(doc.Screen.Tone)
 	if s.waiting() {
@@ -128,7 +133,7 @@ func (r *Renderer) boot(v View, s situation) boot {
 		Topic: "order:" + v.Progress.OrderNo, Token: v.Token, Brand: r.dress(v.Merchant).called(s.catalog),
 		Lang: s.tag, Version: s.version, Scope: v.Scope, Announced: announced,
 		Now: order.At(v.Now), Progress: v.Progress, Moments: moments, CheckAgainAt: s.checkAgainAt,
-		Money: moneyFormatOf(v.Progress.Amount.Currency), Rules: s.rules, Texts: s.texts,
+		Money: moneyFormatOf(v.Progress.Amount.Currency), Rules: s.rules, Texts: s.page,
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"anxin/engine/order"
-	"anxin/frontend"
 )
 
 //go:embed *.gohtml
@@ -52,6 +51,7 @@ type Renderer struct {
 	page     *template.Template
 	expired  *template.Template
 	lookup   *template.Template
+	inbox    *template.Template
 	dresses  map[string]dress // "" = the one of everybody else
 }
 
@@ -74,15 +74,19 @@ func New(options Options) (*Renderer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse lookup page: %w", err)
 	}
+	inbox, err := template.ParseFS(templateFiles, "page.gohtml", "inbox.gohtml")
+	if err != nil {
+		return nil, fmt.Errorf("parse inbox: %w", err)
+	}
 	public, err := url.Parse(options.PublicURL)
 	if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") {
 		return nil, fmt.Errorf("%w: %q", ErrPublicURL, options.PublicURL)
 	}
-	ready, err := dresses(options, public, frontend.CSS())
+	ready, err := dresses(options, public)
 	if err != nil {
 		return nil, err
 	}
-	return &Renderer{options: options.withDefaults(), catalogs: all, page: pages, expired: expired, lookup: lookup, dresses: ready}, nil
+	return &Renderer{options: options.withDefaults(), catalogs: all, page: pages, expired: expired, lookup: lookup, inbox: inbox, dresses: ready}, nil
 }
 
 const defaultRefundDays = 5

@@ -36,6 +36,8 @@ type View struct {
 	Scope         string
 	// Thanked says that the payer has just sent feedback.
 	Thanked bool
+	// Inbox leads to the payer's messages; nil = nowhere.
+	Inbox *InboxLink
 }
 
 // query is what of the page's address its forms carry on.

@@ -47,6 +47,7 @@ type Config struct {
 	Origins        []string // browsers' pages that may call besides our own
 	TrustedProxies []netip.Prefix
 	Behaviour      bool          // whether pages report what is done on them
+	InboxLink      bool          // whether orders' pages lead to their payers' messages
 	Live           hub.Limits    // of what live clients may take; zero = the hub's default
 	Drain          time.Duration // over which live clients are sent away at a stop
 	Log            Log

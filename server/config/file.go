@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,6 +51,7 @@ type file struct {
 	} `yaml:"token_lifetimes"`
 	DrainWindow duration `yaml:"drain_window"`
 	Behaviour   string   `yaml:"behaviour"`
+	InboxLink   string   `yaml:"inbox_link"`
 	Live        struct {
 		Connections int `yaml:"max_connections"`
 		PerAddress  int `yaml:"max_per_address"`
@@ -169,10 +169,8 @@ func (f file) apply(l *loader) Config {
 			MaxConnections: f.Live.Connections, MaxPerIP: f.Live.PerAddress, MaxPerToken: f.Live.PerToken,
 			MaxWaits: f.Live.LongPolls, MaxTopics: f.Live.Topics, FrameRate: f.Live.FrameRate,
 		},
-		Behaviour: f.Behaviour != "off",
-	}
-	if !slices.Contains([]string{"", "on", "off"}, f.Behaviour) {
-		p.add("behaviour", "must be on or off")
+		Behaviour: p.isOn("behaviour", f.Behaviour),
+		InboxLink: p.isOn("inbox_link", f.InboxLink),
 	}
 	f.applyBrands(&c, p)
 	if f.WeighAtOnce != nil {

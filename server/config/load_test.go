@@ -194,6 +194,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"stages out of order", production(t).file(t, "stages: {delayed: 5m, prolonged: 1m}\n"), "stages.prolonged must be longer"},
 		{"endless links", production(t).file(t, "token_lifetimes: {view: 9000h}\n"), "token_lifetimes.view must be"},
 		{"behaviour", production(t).file(t, "behaviour: maybe\n"), "behaviour must be on or off"},
+		{"inbox link", production(t).file(t, "inbox_link: maybe\n"), "inbox_link must be on or off"},
 		{"long drain", production(t).file(t, "drain_window: 1m\n"), "drain_window must be at most"},
 		{"long window", production(t).file(t, "duplicate_window: 9999h\n"), "duplicate_window must be at most"},
 		{"negative weighing", production(t).file(t, "weigh_at_once: -1\n"), "weigh_at_once must be 0 to"},
@@ -324,6 +325,15 @@ func TestChannelsAreSetByTheFile(t *testing.T) {
 	if len(got.Schedule) != 14 || got.Schedule[0] != 3*time.Second || got.QPS != 20 || got.Typical != 10*time.Second ||
 		got.Late != time.Minute || got.Breaker != (engine.BreakerLimits{Failures: 5, Cooldown: 30 * time.Second}) {
 		t.Errorf("channel %+v", got)
+	}
+}
+
+func TestPagesLeadToMessagesUnlessThatIsSwitchedOff(t *testing.T) {
+	t.Parallel()
+	for content, want := range map[string]bool{"": true, "inbox_link: on\n": true, "inbox_link: off\n": false} {
+		if c := load(t, production(t).file(t, content)); c.InboxLink != want {
+			t.Errorf("%q gives %v", content, c.InboxLink)
+		}
 	}
 }
 

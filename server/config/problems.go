@@ -29,3 +29,11 @@ func (p *problems) err() error {
 	}
 	return &Error{Problems: p.list}
 }
+
+// isOn reads a switch that is on where nothing is said.
+func (p *problems) isOn(setting, value string) bool {
+	if value != "" && value != "on" && value != "off" {
+		p.add(setting, "must be on or off")
+	}
+	return value != "off"
+}

@@ -81,6 +81,7 @@ type Page interface {
 	Render(w io.Writer, v page.View) error
 	RenderExpired(w io.Writer, lang string) error
 	RenderLookup(w io.Writer, l page.Lookup) error
+	RenderInbox(w io.Writer, v page.Inbox) error
 	Policy(merchant string, embedded bool) (csp string, framed bool)
 }
 
@@ -98,6 +99,7 @@ type Config struct {
 	CheckGap       time.Duration
 	ViewLife       time.Duration
 	InboxLife      time.Duration
+	InboxLink      bool     // orders' pages lead to their payers' messages
 	Origins        []string // pages of other origins that may call with a token
 	TrustedProxies []netip.Prefix
 	Acts           []string // that clients may report
@@ -184,7 +186,7 @@ func New(cfg Config, deps Deps) (*fiber.App, error) {
 	app.Use(a.identify, a.log, a.recover, a.secure, a.cors)
 	for _, r := range a.routes() {
 		app.Add(r.method, r.path, r.handlers...)
-		if r.method == fiber.MethodGet && r.path != livePath && r.path != streamPath {
+		if r.method == fiber.MethodGet && !slices.Contains([]string{livePath, streamPath, inboxStreamPath}, r.path) {
 			app.Add(fiber.MethodHead, r.path, r.handlers...)
 		}
 	}

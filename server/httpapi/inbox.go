@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -12,6 +14,7 @@ import (
 	"anxin/engine"
 	"anxin/engine/notify"
 	"anxin/engine/order"
+	"anxin/hub"
 	"anxin/server/auth"
 )
 
@@ -58,21 +61,30 @@ func Inbox(in engine.Inbox, page func(orderNo string) (string, error)) (InboxVie
 	return v, nil
 }
 
+// reader is who holds an inbox token.
+type reader struct {
+	id    string // of the inbox
+	token string
+	until time.Time // its end
+}
+
 // inboxOf admits the bearer of an inbox token to the inbox that it is for.
-func (a *api) inboxOf(c *fiber.Ctx) (string, error) {
-	id, err := a.deps.Tokens.Subject(auth.KindInbox, bearer(c), time.Now())
+func (a *api) inboxOf(c *fiber.Ctx, token string) (reader, error) {
+	id, until, err := a.deps.Tokens.Open(auth.KindInbox, token, time.Now())
 	switch {
 	case errors.Is(err, auth.ErrTokenExpired):
-		return "", errTokenExpired
+		return reader{}, errTokenExpired
 	case err != nil:
-		return "", a.limits.failed(c, errUnauthorized)
+		return reader{}, a.limits.failed(c, errUnauthorized)
 	}
-	return id, nil
+	return reader{id, strings.Clone(token), until}, nil
 }
 
 type inboxQuery struct {
 	limit int
 	below int64
+	after int64
+	wait  time.Duration
 }
 
 var inboxFilters = map[string]func(q *inboxQuery, value string) bool{
@@ -82,30 +94,76 @@ var inboxFilters = map[string]func(q *inboxQuery, value string) bool{
 		q.below = n
 		return err == nil && n > 0
 	},
+	"after": func(q *inboxQuery, v string) (ok bool) {
+		n, err := strconv.ParseInt(v, 10, 64)
+		q.after = n
+		return err == nil && n >= 0
+	},
+	"wait": func(q *inboxQuery, v string) (ok bool) {
+		d, err := time.ParseDuration(v)
+		q.wait = d
+		return err == nil && d >= 0 && d <= maxWait
+	},
 }
 
-// inbox answers GET /v1/inbox, newest first.
+// inbox answers GET /v1/inbox, newest first. With `after` it holds the request `wait`
+// long while that is the state.
 func (a *api) inbox(c *fiber.Ctx) error {
-	id, err := a.inboxOf(c)
+	who, err := a.inboxOf(c, bearer(c))
 	if err != nil {
 		return err
 	}
-	q := inboxQuery{limit: inboxPage}
+	q := inboxQuery{limit: inboxPage, after: -1}
 	if err := readQuery(c, &q, inboxFilters); err != nil {
 		return err
 	}
+	if q.below > 0 && q.after >= 0 {
+		return badParameter("cursor", "what is waited for are the newest items")
+	}
 	ctx, cancel := work()
 	defer cancel()
-	in, err := a.deps.Engine.Inbox(ctx, id, q.below, q.limit)
+	in, err := a.deps.Engine.Inbox(ctx, who.id, q.below, q.limit)
 	if err != nil {
 		return err
 	}
-	return a.sendInbox(c, in)
+	view, err := Inbox(in, a.pagesFor(who))
+	if err != nil {
+		return err
+	}
+	p := poll{visit: who.visit(c, q.after), wait: q.wait}
+	m := hub.Message{Topic: p.visit.Topic, Seq: view.Seq}
+	if m.Seq == q.after && q.wait > 0 {
+		if m, err = a.await(p, m); err != nil {
+			return err
+		}
+	}
+	return a.sendState(c, p, m, view)
+}
+
+// visit is what the hub is told of a reader.
+func (r reader) visit(c *fiber.Ctx, after int64) hub.Visit {
+	return hub.Visit{
+		Topic: auth.InboxTopic(r.id), Audience: auth.AudiencePayer, Until: r.until, Token: r.token, Remote: strings.Clone(c.IP()), After: after,
+	}
+}
+
+// inboxStream answers GET /v1/inbox/stream; see stream.
+func (a *api) inboxStream(c *fiber.Ctx) error {
+	who, err := a.inboxOf(c, cmp.Or(bearer(c), c.Query("k")))
+	if err != nil {
+		return err
+	}
+	after, err := knownSeq(c)
+	if err != nil {
+		return err
+	}
+	a.serveStream(c, who.visit(c, after))
+	return nil
 }
 
 // readInbox answers POST /v1/inbox/read with the inbox as it is then.
 func (a *api) readInbox(c *fiber.Ctx) error {
-	id, err := a.inboxOf(c)
+	who, err := a.inboxOf(c, bearer(c))
 	if err != nil {
 		return err
 	}
@@ -121,26 +179,30 @@ func (a *api) readInbox(c *fiber.Ctx) error {
 	}
 	ctx, cancel := work()
 	defer cancel()
-	in, err := a.deps.Engine.ReadInbox(ctx, engine.InboxRead{InboxID: id, IDs: body.IDs, UpTo: body.UpTo}, inboxPage)
+	in, err := a.deps.Engine.ReadInbox(ctx, engine.InboxRead{InboxID: who.id, IDs: body.IDs, UpTo: body.UpTo}, inboxPage)
 	if err != nil {
 		return err
 	}
-	return a.sendInbox(c, in)
-}
-
-func (a *api) sendInbox(c *fiber.Ctx, in engine.Inbox) error {
-	v, err := Inbox(in, a.freshPage)
+	view, err := Inbox(in, a.pagesFor(who))
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, http.StatusOK, v)
+	return sendJSON(c, http.StatusOK, view)
 }
 
-// freshPage returns a link to an order's page with a token of its own.
-func (a *api) freshPage(orderNo string) (string, error) {
-	token, err := a.viewToken(orderNo)
-	if err != nil {
-		return "", err
+// pagesFor makes links to orders' pages with tokens of their own.
+func (a *api) pagesFor(who reader) func(orderNo string) (string, error) {
+	return func(orderNo string) (string, error) {
+		token, err := a.viewFor(who, orderNo)
+		if err != nil {
+			return "", err
+		}
+		return a.pageURL(orderNo, token), nil
 	}
-	return a.pageURL(orderNo, token), nil
+}
+
+// viewFor is a view token that ends with the reader's own, so that no link renews itself
+// by way of the messages.
+func (a *api) viewFor(who reader, orderNo string) (string, error) {
+	return a.deps.Tokens.Issue(auth.KindView, orderNo, min(a.cfg.ViewLife, time.Until(who.until)))
 }

@@ -59,7 +59,7 @@ func (a *api) show(c *fiber.Ctx) error {
 		}
 	}
 	if who.backend == "" {
-		return a.sendState(c, p, m, o)
+		return a.sendState(c, p, m, a.progress(o))
 	}
 	if m.Seq == p.visit.After {
 		return c.SendStatus(fiber.StatusNoContent)
@@ -67,7 +67,7 @@ func (a *api) show(c *fiber.Ctx) error {
 	return a.sendOrder(c, who, m, o)
 }
 
-// await holds the request until the order has changed, the time is over or the node
+// await holds the request until the state has changed, the time is over or the node
 // goes away; it returns the state as it is then.
 func (a *api) await(p poll, known hub.Message) (hub.Message, error) {
 	waiting, cancel := context.WithTimeout(context.Background(), p.wait)
@@ -77,13 +77,13 @@ func (a *api) await(p poll, known hub.Message) (hub.Message, error) {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, hub.ErrDraining):
 		return known, nil // the client asks again, and meets another node
 	case err != nil:
-		return hub.Message{}, fmt.Errorf("wait for order: %w", err)
+		return hub.Message{}, fmt.Errorf("wait for a state: %w", err)
 	}
 	return m, nil
 }
 
-// sendState answers a payer. o is the order as it was read before the wait.
-func (a *api) sendState(c *fiber.Ctx, p poll, m hub.Message, o order.Order) error {
+// sendState answers a payer. state is what was read before the wait.
+func (a *api) sendState(c *fiber.Ctx, p poll, m hub.Message, state any) error {
 	c.Vary(fiber.HeaderAccept)
 	framed := strings.Contains(c.Get(fiber.HeaderAccept), frameType)
 	if m.Seq == p.visit.After && !framed {
@@ -91,8 +91,8 @@ func (a *api) sendState(c *fiber.Ctx, p poll, m hub.Message, o order.Order) erro
 	}
 	if m.Data == nil {
 		var err error
-		if m.Data, err = json.Marshal(a.progress(o)); err != nil {
-			return fmt.Errorf("encode progress: %w", err)
+		if m.Data, err = json.Marshal(state); err != nil {
+			return fmt.Errorf("encode state: %w", err)
 		}
 	}
 	c.Set(fiber.HeaderCacheControl, noStore)

@@ -94,7 +94,7 @@ func (a *api) render(ctx context.Context, c *fiber.Ctx, status int, o order.Orde
 		Progress: a.progress(o), Now: now, Lang: languageOf(c, o.Payer.Locale), Token: token,
 		Moments: page.Moments(events), Notice: notice, CheckAgainAt: a.checkAgainAt(o), Merchant: o.Backend,
 		Embedded: embedded(c), AskedLang: askedLang(c), Thanked: c.Query("thanks") == "1",
-		Announcements: a.announced(ctx), Scope: scopeOf(o.Channel),
+		Announcements: a.announced(ctx), Scope: scopeOf(o.Channel), Inbox: a.inboxLink(ctx, o, token, now),
 	}
 	if checkIn > 0 {
 		view.CheckAgainAt = now.Add(checkIn)

@@ -19,6 +19,7 @@ type registered struct {
 	PageURL    string         `json:"page_url"`
 	ViewToken  string         `json:"view_token"`
 	InboxToken string         `json:"inbox_token"`
+	InboxURL   string         `json:"inbox_url"`
 }
 
 // register answers POST /v1/orders: 201 for a new order, 200 for the same one again.
@@ -70,7 +71,7 @@ func (a *api) registered(o order.Order) (registered, error) {
 	}
 	return registered{
 		Order: viewOf(o), Progress: a.progress(o), PageURL: a.pageURL(o.OrderNo, view),
-		ViewToken: view, InboxToken: inbox,
+		ViewToken: view, InboxToken: inbox, InboxURL: a.cfg.PublicURL + inboxAddress(inbox, o.OrderNo),
 	}, nil
 }
 

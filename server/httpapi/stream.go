@@ -16,6 +16,9 @@ import (
 // WebSocket through.
 const streamPath = "/v1/orders/:order_no/stream"
 
+// inboxStreamPath is the same for a payer's messages.
+const inboxStreamPath = "/v1/inbox/stream"
+
 // stream answers GET /v1/orders/{order_no}/stream with the live frames as server-sent
 // events. A browser's EventSource can set no header, so a view token is also taken from
 // the query; an api key is not, since addresses are logged by others.
@@ -33,6 +36,12 @@ func (a *api) stream(c *fiber.Ctx) error {
 	if _, err := a.orderOf(ctx, who); err != nil {
 		return err
 	}
+	a.serveStream(c, visit)
+	return nil
+}
+
+// serveStream gives the connection to the hub.
+func (a *api) serveStream(c *fiber.Ctx, visit hub.Visit) {
 	header := responseHeader(c)
 	c.Context().HijackSetNoResponse(true)
 	c.Context().Hijack(func(conn net.Conn) {
@@ -42,7 +51,6 @@ func (a *api) stream(c *fiber.Ctx) error {
 		}
 	})
 	c.Status(fiber.StatusOK) // for the log; the hub writes the real one
-	return nil
 }
 
 // viewer is caller with the view token in the query, for who cannot send a header.
@@ -58,24 +66,32 @@ func (a *api) viewer(c *fiber.Ctx) (caller, error) {
 	return a.bearerOf(c, orderNo, token)
 }
 
-// visit is what the hub is told of a caller. The seq that a browser's EventSource sends
-// when it connects again goes before the one that its address began with.
+// visit is what the hub is told of a caller.
 func (a *api) visit(c *fiber.Ctx, who caller) (hub.Visit, error) {
-	v := hub.Visit{Topic: auth.OrderTopic(who.orderNo), Audience: auth.AudiencePayer, Until: who.until, Token: who.token, Remote: strings.Clone(c.IP()), After: -1}
+	v := hub.Visit{Topic: auth.OrderTopic(who.orderNo), Audience: auth.AudiencePayer, Until: who.until, Token: who.token, Remote: strings.Clone(c.IP())}
 	if who.backend != "" {
 		v.Audience = auth.AudienceBackend
 	}
-	for _, known := range []struct{ name, value string }{{"after", c.Query("after")}, {"Last-Event-ID", c.Get("Last-Event-ID")}} {
-		if known.value == "" {
+	var err error
+	v.After, err = knownSeq(c)
+	return v, err
+}
+
+// knownSeq is the seq that the caller has, -1 for none. What a browser's EventSource sends
+// when it connects again goes before the one that its address began with.
+func knownSeq(c *fiber.Ctx) (int64, error) {
+	known := int64(-1)
+	for _, said := range []struct{ name, value string }{{"after", c.Query("after")}, {"Last-Event-ID", c.Get("Last-Event-ID")}} {
+		if said.value == "" {
 			continue
 		}
-		after, err := seqOf(known.name, known.value)
+		after, err := seqOf(said.name, said.value)
 		if err != nil {
-			return hub.Visit{}, err
+			return 0, err
 		}
-		v.After = after
+		known = after
 	}
-	return v, nil
+	return known, nil
 }
 
 // responseHeader copies what the handlers before have set.

@@ -97,6 +97,20 @@ func (s *truth) board(ctx context.Context) (hub.Message, error) {
 	return hub.Message{Topic: auth.TopicAnnouncements, Seq: version, Data: data}, err
 }
 
+// inbox is the state of a payer's messages, without links to pages.
+func (s *truth) inbox(ctx context.Context, id string) (hub.Message, error) {
+	in, err := s.store.Inbox(ctx, id, 0, 20)
+	if err != nil {
+		return hub.Message{}, err
+	}
+	view, err := httpapi.Inbox(in, func(string) (string, error) { return "", nil })
+	if err != nil {
+		return hub.Message{}, err
+	}
+	data, err := json.Marshal(view)
+	return hub.Message{Topic: view.Topic, Seq: view.Seq, Event: "inbox.changed", Data: data}, err
+}
+
 // codeBox is where codes arrive that are sent to payers.
 type codeBox chan [2]string
 
@@ -122,6 +136,9 @@ func (s *truth) Committed(o order.Order, events []order.Event) {
 func (s *truth) Snapshot(ctx context.Context, topic string) (hub.Message, error) {
 	if topic == auth.TopicAnnouncements {
 		return s.board(ctx)
+	}
+	if id, ok := strings.CutPrefix(topic, auth.InboxTopic("")); ok {
+		return s.inbox(ctx, id)
 	}
 	o, err := s.store.Order(ctx, strings.TrimPrefix(topic, "order:"))
 	if errors.Is(err, engine.ErrNotFound) {
@@ -223,7 +240,7 @@ func (w *world) serve(eng *engine.Engine, log logrus.FieldLogger, change []func(
 	lookup, err := support.NewLookup(support.LookupDeps{Store: w.store, Orders: eng, Sender: w.codes, Secret: tokenSecret, Log: log})
 	must(t, err)
 	cfg := httpapi.Config{
-		PublicURL: w.base, CheckGap: time.Minute, ViewLife: time.Hour, InboxLife: time.Hour,
+		PublicURL: w.base, CheckGap: time.Minute, ViewLife: time.Hour, InboxLife: time.Hour, InboxLink: true,
 		Origins: []string{"https://shop.example"}, Sandbox: true, Acts: []string{"support_opened", "visible"},
 	}
 	deps := httpapi.Deps{
@@ -357,6 +374,7 @@ type registered struct {
 	PageURL    string         `json:"page_url"`
 	ViewToken  string         `json:"view_token"`
 	InboxToken string         `json:"inbox_token"`
+	InboxURL   string         `json:"inbox_url"`
 }
 
 func (w *world) register(reg object) registered {

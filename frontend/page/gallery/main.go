@@ -70,15 +70,18 @@ func render(renderer *page.Renderer, states string) (map[string][]byte, error) {
 	}
 	for _, lang := range page.Languages() {
 		for _, file := range files {
-			v, err := read(file)
+			v, err := read[page.View](file)
 			if err != nil {
 				return nil, err
 			}
-			v.Lang = lang
+			v.Lang, v.Inbox = lang, &page.InboxLink{Unread: 2}
 			name := strings.TrimSuffix(filepath.Base(file), ".json")
 			if err := add(name+"."+lang, func(w io.Writer) error { return renderer.Render(w, v) }); err != nil {
 				return nil, err
 			}
+		}
+		if err := inboxes(renderer, filepath.Join(filepath.Dir(states), "inbox"), lang, add); err != nil {
+			return nil, err
 		}
 		for name, render := range map[string]func(io.Writer) error{
 			"expired": func(w io.Writer) error { return renderer.RenderExpired(w, lang) },
@@ -95,14 +98,34 @@ func render(renderer *page.Renderer, states string) (map[string][]byte, error) {
 	return pages, nil
 }
 
-func read(file string) (page.View, error) {
+// inboxes makes the pages of the message centre.
+func inboxes(renderer *page.Renderer, folder, lang string, add func(name string, render func(io.Writer) error) error) error {
+	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
+	if err != nil || len(files) == 0 {
+		return fmt.Errorf("no inboxes in %s: %w", folder, err)
+	}
+	for _, file := range files {
+		v, err := read[page.Inbox](file)
+		if err != nil {
+			return err
+		}
+		v.Lang = lang
+		name := "inbox_" + strings.TrimSuffix(filepath.Base(file), ".json") + "." + lang
+		if err := add(name, func(w io.Writer) error { return renderer.RenderInbox(w, v) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func read[V any](file string) (V, error) {
+	var v V
 	raw, err := os.ReadFile(file) // #nosec G304 -- the folder that the caller named
 	if err != nil {
-		return page.View{}, fmt.Errorf("read state: %w", err)
+		return v, fmt.Errorf("read state: %w", err)
 	}
-	var v page.View
 	if err := json.Unmarshal(raw, &v); err != nil {
-		return page.View{}, fmt.Errorf("parse state: %w", err)
+		return v, fmt.Errorf("parse state: %w", err)
 	}
 	return v, nil
 }

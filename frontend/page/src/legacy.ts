@@ -2,7 +2,7 @@
 // loading it again while it waits.
 var main = document.getElementById("anxin");
 var status = main && main.getAttribute("data-status");
-if (status === "awaiting_payment" || status === "confirming") {
+if (status === "awaiting_payment" || status === "confirming" || status === "inbox") {
   setTimeout(function () {
     location.reload();
   }, 10000);
