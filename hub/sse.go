@@ -47,15 +47,19 @@ func (socketWire) farewell(code CloseCode) []byte {
 func (socketWire) silence(pingEvery time.Duration) time.Duration { return pingEvery * 5 / 2 }
 func (socketWire) answers() time.Duration                        { return closeTimeout }
 
-// eventWire is an event stream: the same JSON behind "data:", its seq as "id:".
-type eventWire struct{}
+// eventWire is an event stream: the same JSON behind "data:", and the seq as "id:" where
+// it is one of the topic that the stream is resumed by.
+type eventWire struct{ topic string }
 
 var _ wire = eventWire{}
 
-func (eventWire) state(b []byte, st *state, kind frameKind, now time.Time) []byte {
-	b = append(b, "id: "...)
-	b = strconv.AppendInt(b, st.Seq, 10)
-	return appendEvent(append(b, '\n'), payloadOf(st.frame(kind, now)))
+func (w eventWire) state(b []byte, st *state, kind frameKind, now time.Time) []byte {
+	if st.Topic == w.topic {
+		b = append(b, "id: "...)
+		b = strconv.AppendInt(b, st.Seq, 10)
+		b = append(b, '\n')
+	}
+	return appendEvent(b, payloadOf(st.frame(kind, now)))
 }
 
 func (eventWire) ping() []byte { return []byte(":\n\n") }
@@ -101,7 +105,7 @@ var (
 	errUnavailable = refuse(http.StatusServiceUnavailable, "unavailable", "the state cannot be read at the moment; try again", time.Second)
 )
 
-// Stream answers a request with the topic's frames as server-sent events, under the
+// Stream answers a request with the frames of its topics as server-sent events, under the
 // limits that WebSockets have, and returns while a goroutine of its own serves it. The
 // writer must be hijackable; what its header holds is sent along. A visit with After
 // gets the frame "current" if that is the newest state. If it refuses it has answered
@@ -115,7 +119,7 @@ func (h *Hub) Stream(w http.ResponseWriter, v Visit) error {
 		h.sessions.Done()
 		return answer(w, refusal)
 	}
-	s := &session{hub: h, wire: eventWire{}, from: from, subscribed: true}
+	s := &session{hub: h, wire: eventWire{v.Topic}, from: from, subscribed: true}
 	if err := s.stream(w, v); err != nil {
 		s.leaveAll()
 		h.door.leave(from)
@@ -132,36 +136,52 @@ func (h *Hub) Stream(w http.ResponseWriter, v Visit) error {
 	return nil
 }
 
-// stream reads the first state before it takes the connection, so that a failure is
+// stream reads the first states before it takes the connection, so that a failure is
 // still an ordinary answer.
 func (s *session) stream(w http.ResponseWriter, v Visit) error {
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
+	visits := v.topics()
+	subs, states := make([]*subscription, len(visits)), make([]*state, len(visits))
+	for i, v := range visits {
+		var refusal *RefusalError
+		if subs[i], states[i], refusal = s.visit(ctx, v); refusal != nil {
+			return answer(w, refusal)
+		}
+	}
+	hijacker, ok := w.(http.Hijacker)
+	if !ok {
+		return fmt.Errorf("hub: stream: %T cannot be hijacked", w)
+	}
+	var err error
+	if s.raw, _, err = hijacker.Hijack(); err != nil {
+		return fmt.Errorf("hub: stream: %w", err)
+	}
+	s.begin(w.Header())
+	for i, v := range visits {
+		s.complete(subs[i], states[i], v.After)
+	}
+	return nil
+}
+
+// visit joins a topic and reads its state.
+func (s *session) visit(ctx context.Context, v Visit) (*subscription, *state, *RefusalError) {
 	sub, _, code := s.reserve(v)
 	if code != "" {
-		return answer(w, errToken)
+		return nil, nil, errToken
 	}
 	s.hub.count.subscriptions.Add(1)
 	s.hub.topics.join(v.Topic, &sub.watch)
 	m, err := s.hub.source.Snapshot(ctx, v.Topic)
 	if err != nil {
 		if s.refusal(err, "hub: source failed") == ErrorNoTopic {
-			return answer(w, errNoTopic)
+			return nil, nil, errNoTopic
 		}
-		return answer(w, errUnavailable)
+		return nil, nil, errUnavailable
 	}
 	sub.topic.read(m.Seq)
 	m.Event = ""
-	hijacker, ok := w.(http.Hijacker)
-	if !ok {
-		return fmt.Errorf("hub: stream: %T cannot be hijacked", w)
-	}
-	if s.raw, _, err = hijacker.Hijack(); err != nil {
-		return fmt.Errorf("hub: stream: %w", err)
-	}
-	s.begin(w.Header())
-	s.complete(sub, &state{Message: m}, v.After)
-	return nil
+	return sub, &state{Message: m}, nil
 }
 
 // begin queues the head of the response. The body ends with the connection.

@@ -256,7 +256,7 @@ func (s *session) expire(now time.Time) {
 		if s.conn != nil {
 			s.hub.count.errs.Add(1)
 			s.note(errorFrame(sub.name, ErrorTokenExpired))
-		} else { // an event stream has one topic and no errors
+		} else { // an event stream has one topic with a token, and no errors
 			s.shut(CloseExpired)
 		}
 	}

@@ -16,6 +16,19 @@ type Visit struct {
 	Remote string
 	// After is the seq that the visitor has; -1 for none.
 	After int64
+	// Also is a topic open to everybody that is watched besides; empty for none. AlsoAfter
+	// is the seq of it that the visitor has.
+	Also      string
+	AlsoAfter int64
+}
+
+// topics are the visits of one topic each that it is made of, its own first.
+func (v Visit) topics() []Visit {
+	visits := []Visit{v}
+	if v.Also != "" {
+		visits = append(visits, Visit{Topic: v.Also, Audience: v.Audience, After: v.AlsoAfter})
+	}
+	return visits
 }
 
 // Watchers counts who watches the topic on this node, by audience.

@@ -29,8 +29,8 @@ func (w *waiter) offer(s *state) (claimed *session) {
 	return nil
 }
 
-// Wait returns the newest state of the topic as soon as it is not the one that
-// the visitor has: at once if it is newer, or older than a seq that never was
+// Wait returns the newest state of one of the visit's topics as soon as it is not the one
+// that the visitor has: at once if it is newer, or older than a seq that never was
 // here. It registers first and then reads the Source, so that no state falls in
 // between. Besides the errors of the Source and of ctx it returns a
 // [*RefusalError] when a limit is reached, and ErrDraining when the hub ends the
@@ -51,22 +51,28 @@ func (h *Hub) Wait(ctx context.Context, v Visit) (Message, error) {
 	}
 	defer h.door.leaveToken(key)
 
-	wt := &waiter{after: v.After, found: make(chan *state, 1)}
-	w := &watch{sink: wt, audience: v.Audience}
-	h.topics.join(v.Topic, w)
-	defer h.topics.leave(w)
+	visits := v.topics()
+	waiters := [2]waiter{} // a second one that waits for nothing never finds anything
+	for i, v := range visits {
+		waiters[i] = waiter{after: v.After, found: make(chan *state, 1)}
+		w := &watch{sink: &waiters[i], audience: v.Audience}
+		h.topics.join(v.Topic, w)
+		defer h.topics.leave(w)
 
-	m, err := h.source.Snapshot(ctx, v.Topic)
-	if err != nil {
-		return Message{}, err
-	}
-	w.topic.read(m.Seq)
-	if m.Seq != v.After {
-		m.Event = ""
-		return m, nil
+		m, err := h.source.Snapshot(ctx, v.Topic)
+		if err != nil {
+			return Message{}, err
+		}
+		w.topic.read(m.Seq)
+		if m.Seq != v.After {
+			m.Event = ""
+			return m, nil
+		}
 	}
 	select {
-	case s := <-wt.found:
+	case s := <-waiters[0].found:
+		return s.Message, nil
+	case s := <-waiters[1].found:
 		return s.Message, nil
 	case <-ctx.Done():
 		return Message{}, ctx.Err()

@@ -125,7 +125,7 @@ func (g *gate) sever(cut bool) {
 }
 
 // serve starts the server behind the gate, over the data in dir.
-func (g *gate) serve(t *testing.T, dir string) *process {
+func (g *gate) serve(t *testing.T, dir string, env ...string) *process {
 	t.Helper()
-	return startServerAt(t, dir, g.upstream, "ANXIN_PUBLIC_URL="+g.URL)
+	return startServerAt(t, dir, g.upstream, append(env, "ANXIN_PUBLIC_URL="+g.URL)...)
 }

@@ -26,15 +26,20 @@ type visit struct {
 	p *process
 }
 
+// pushedOrder registers an order whose state the test tells.
+func pushedOrder(p *process) object {
+	return object{
+		"order_no": "A1", "channel": "bank", "mode": "pushed", "amount": object{"minor": 8800, "currency": "CNY"},
+		"subject": "Green tea", "payer": object{"id": "u", "locale": "en"}, "links": object{"support": p.base + "/healthz"},
+	}
+}
+
 // open shows the page of a new order that is being confirmed. before runs in every
 // document ahead of the page's own script.
 func open(t *testing.T, p *process, before string) visit {
 	t.Helper()
 	v := visit{browser(t), t, p}
-	status, registered := p.call(http.MethodPost, "/v1/orders", object{
-		"order_no": "A1", "channel": "bank", "mode": "pushed", "amount": object{"minor": 8800, "currency": "CNY"},
-		"subject": "Green tea", "payer": object{"id": "u", "locale": "en"}, "links": object{"support": p.base + "/healthz"},
-	})
+	status, registered := p.call(http.MethodPost, "/v1/orders", pushedOrder(p))
 	if status != http.StatusCreated {
 		t.Fatalf("register: %d %v", status, registered)
 	}

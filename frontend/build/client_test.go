@@ -12,7 +12,7 @@ import (
 // clientBudgets are the bytes, minified and gzipped, that the live client may cost a page:
 // its README promises them.
 var clientBudgets = map[string]int{
-	"client/src/live.ts":   1450, // ladder and three transports
+	"client/src/live.ts":   1480, // ladder and three transports
 	"client/src/index.ts":  2150, // with the browser's platform and the server's clock
 	"client/src/wechat.ts": 800,
 }

@@ -6,12 +6,13 @@ import "strings"
 // the bundle, which a slow phone loads before its page is live. None of them may be a
 // name of the DOM, of the wire, of the page's JSON, or a variable of a text.
 var internalNames = strings.Fields(`
-again arm backoff began canCheck canClaim cancelled checkAgainAt checkNote checking clearTimer confirmedAt
-connection coupon dispatch downSince drawn ended failures guide hangUp hangUpQuietly headline lead leave listen
-looked notices onConnection onState onWake onWindow openSocket orderNo phase platform probe receive refused render
-repayText reports retryAfter retrySocket returning returns ring ringFrom ringTo rows safe setTimer socketTimer
-socketUrl socketsRefused speaker spoken stateUrl steps stopWatching sync thanks tick ticker timeline told
-tone transport workingDay
+accept again also announcement arm awake backoff began cancelled canCheck canClaim check checkAgainAt checking
+checkNote clearTimer confirmedAt connection coupon dispatch downSince drawn ended failed failures forgive frame
+guide hangUp hangUpQuietly headline label lead leave listen local looked notices offline offset
+onConnection onState onWake onWindow openSocket openStream orderNo phase platform probe receive refused render
+repayText report reports retryAfter retrySocket returning returns ring ringFrom ringTo rows safe setTimer shown
+socketsRefused socketTimer socketUrl speaker spoken stateUrl steps stopWatching sync thanks tick ticker timeline
+told tone transport workingDay
 `)
 
 // mangled matches exactly the internal names.

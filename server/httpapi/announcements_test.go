@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bufio"
 	"net/http"
 	"strings"
 	"testing"
@@ -57,6 +58,73 @@ func TestAnnouncementsReachPagesAndWatchersAndAreTakenDown(t *testing.T) {
 	c.exchange(http.StatusNotFound, "DELETE", "/v1/ops/announcements/x", nil, operator)
 	if audit := string(w.want(http.StatusOK, "GET", "/v1/ops/audit", nil, operator).body); strings.Count(audit, "announcements.publish") != 2 || strings.Count(audit, "announcements.end") != 1 {
 		t.Errorf("audit %s", audit)
+	}
+}
+
+// TestAnnouncementsComeWithoutSockets holds that who watches an order by events or by long
+// polls is told of what is announced, and resumes the order where it was.
+func TestAnnouncementsComeWithoutSockets(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	r := w.register(registration("A1"))
+	operator, view, framed := bearer(operatorKey), bearer(r.ViewToken), header{"Accept": "application/vnd.anxin.frame+json"}
+	stream := overStream(w, t, asked{"A1", r.ViewToken, "1"}, view, "&announcements=0")
+	for _, topic := range []string{"order:A1", "announcements"} {
+		if f := stream.frame(); f.Topic != topic || f.Type != "current" {
+			t.Fatalf("the stream begins with %+v", f)
+		}
+	}
+	polled := make(chan frame, 1)
+	ask := func(query string) answer { return w.send("GET", "/v1/orders/A1?after=1"+query, nil, view, framed) }
+	go func() { polled <- decode[frame](t, ask("&announcements=0&wait=25s")) }()
+	w.until("the poll waits", func() bool { return w.hub.Stats().Waits == 1 })
+	w.want(http.StatusCreated, "POST", "/v1/ops/announcements", announcement("", "Slow today"), operator)
+	for name, f := range map[string]frame{"stream": stream.frame(), "poll": <-polled} {
+		if f.Topic != "announcements" || f.Seq != 1 || f.Event != "announcement.changed" || !strings.Contains(string(f.Data), "Slow today") {
+			t.Errorf("the %s brings %+v", name, f)
+		}
+	}
+	// Its seq is that of the order: what is known of one topic says nothing of the other.
+	if f := decode[frame](t, ask("&announcements=0&wait=25s")); f.Topic != "announcements" || f.Type != "snapshot" {
+		t.Errorf("who has none is given %+v", f)
+	}
+	if f := decode[frame](t, ask("&announcements=1&wait=1ms")); f.Topic != "order:A1" || f.Type != "current" {
+		t.Errorf("who has it is given %+v", f)
+	}
+	for path, who := range map[string]header{
+		"/v1/orders/A1?announcements=0": view, "/v1/orders/A1?announcements=x": view, "/v1/orders/A1/stream?announcements=-1": view,
+	} {
+		if p := w.want(http.StatusBadRequest, "GET", path, nil, who).problem(t); p.Field != "announcements" {
+			t.Errorf("%s: %+v", path, p)
+		}
+	}
+	w.want(http.StatusBadRequest, "GET", "/v1/orders/A1?announcements=0", nil, bearer(shopKey), framed)
+}
+
+// TestAnnouncementsDoNotMoveWhereAStreamResumes reads the events as they are: a browser
+// sends the last id that it was given, and that is one of the order's.
+func TestAnnouncementsDoNotMoveWhereAStreamResumes(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	r := w.register(registration("A1"))
+	w.want(http.StatusCreated, "POST", "/v1/ops/announcements", announcement("", "Slow today"), bearer(operatorKey))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.base+"/v1/orders/A1/stream?announcements=0", nil)
+	must(t, err)
+	req.Header.Set("Authorization", "Bearer "+r.ViewToken)
+	resp, err := (&http.Client{Transport: w.client.Transport}).Do(req)
+	must(t, err)
+	defer resp.Body.Close()
+	ids, events := 0, 0
+	for lines := bufio.NewScanner(resp.Body); events < 2 && lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "id: ") {
+			ids++
+		}
+		if strings.HasPrefix(lines.Text(), "data: ") {
+			events++
+		}
+	}
+	if events != 2 || ids != 1 {
+		t.Errorf("%d events have %d ids", events, ids)
 	}
 }
 

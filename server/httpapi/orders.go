@@ -85,7 +85,7 @@ func (a *api) await(p poll, known hub.Message) (hub.Message, error) {
 // sendState answers a payer. state is what was read before the wait.
 func (a *api) sendState(c *fiber.Ctx, p poll, m hub.Message, state any) error {
 	c.Vary(fiber.HeaderAccept)
-	framed := strings.Contains(c.Get(fiber.HeaderAccept), frameType)
+	framed := acceptsFrame(c)
 	if m.Seq == p.visit.After && !framed {
 		return c.SendStatus(fiber.StatusNoContent)
 	}
@@ -98,11 +98,18 @@ func (a *api) sendState(c *fiber.Ctx, p poll, m hub.Message, state any) error {
 	c.Set(fiber.HeaderCacheControl, noStore)
 	if framed {
 		c.Set(fiber.HeaderContentType, frameType)
-		return c.Send(hub.Frame(m, p.visit.After, time.Now()))
+		after := p.visit.After
+		if m.Topic == p.visit.Also {
+			after = p.visit.AlsoAfter
+		}
+		return c.Send(hub.Frame(m, after, time.Now()))
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	return c.Send(m.Data)
 }
+
+// acceptsFrame reports that the caller takes live frames.
+func acceptsFrame(c *fiber.Ctx) bool { return strings.Contains(c.Get(fiber.HeaderAccept), frameType) }
 
 // sendOrder answers a backend with the order as of m, which may be newer than o.
 func (a *api) sendOrder(c *fiber.Ctx, who caller, m hub.Message, o order.Order) error {
@@ -141,6 +148,9 @@ func (a *api) pollOf(c *fiber.Ctx, who caller) (poll, error) {
 		return poll{}, err
 	}
 	p := poll{visit: visit}
+	if visit.Also != "" && (who.backend != "" || !acceptsFrame(c)) {
+		return poll{}, badParameter(alsoBoard, "announcements come to who watches with a view token, in frames")
+	}
 	if wait := c.Query("wait"); wait != "" {
 		d, err := time.ParseDuration(wait)
 		if err != nil || d < 0 || d > maxWait {

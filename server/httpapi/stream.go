@@ -73,9 +73,19 @@ func (a *api) visit(c *fiber.Ctx, who caller) (hub.Visit, error) {
 		v.Audience = auth.AudienceBackend
 	}
 	var err error
-	v.After, err = knownSeq(c)
+	if v.After, err = knownSeq(c); err != nil {
+		return hub.Visit{}, err
+	}
+	if board := c.Query(alsoBoard); board != "" {
+		v.Also = auth.TopicAnnouncements
+		v.AlsoAfter, err = seqOf(alsoBoard, board)
+	}
 	return v, err
 }
+
+// alsoBoard asks for the announcements besides, by the seq of them that the caller has: a
+// socket would subscribe to them.
+const alsoBoard = "announcements"
 
 // knownSeq is the seq that the caller has, -1 for none. What a browser's EventSource sends
 // when it connects again goes before the one that its address began with.

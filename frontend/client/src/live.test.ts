@@ -221,7 +221,7 @@ describe("when sockets do not get through", () => {
     withoutSockets();
     platform.advance(CONNECT_TIMEOUT + 1000);
     expect(platform.streams[0]!.cancelled).toBe(true);
-    expect(platform.request.url).toBe("/v1/orders/A1001?after=7&wait=25s");
+    expect(platform.request.url).toBe("/v1/orders/A1001?after=7&wait=0s");
     expect(platform.request.token).toBe("secret");
   });
 
@@ -357,7 +357,59 @@ describe("when sockets do not get through", () => {
       token: "secret", after: 7, onState: (f) => states.push(f), onConnection: (c) => connections.push(c),
     });
     withoutSockets();
-    expect(platform.request.url).toBe("https://pay.example/v1/orders/A1001?after=7&wait=25s");
+    expect(platform.request.url).toBe("https://pay.example/v1/orders/A1001?after=7&wait=0s");
+  });
+});
+
+describe("a topic besides", () => {
+  const BOARD = "announcements";
+  const board = (seq: number) => frame("update", seq, BOARD);
+
+  function watchBoth(drops: number): void {
+    platform = new FakePlatform();
+    live = createLive(platform, {
+      socketUrl: "wss://pay.example/v1/live",
+      stateUrl: "/v1/orders/A1001",
+      topic: TOPIC,
+      token: "secret",
+      also: BOARD,
+      after: 7,
+      onState: (state) => states.push(state),
+      onConnection: (connection) => connections.push(connection),
+    });
+    live.start();
+    for (let i = 0; i < drops; i++) {
+      platform.socket.drop();
+      platform.advance(1000);
+    }
+  }
+
+  test("comes over a stream that asks for it", () => {
+    watchBoth(2);
+    expect(platform.stream.url).toBe("/v1/orders/A1001/stream?after=7&announcements=0");
+    platform.stream.event(board(3));
+    platform.stream.event(frame("current", 7));
+    platform.stream.event(frame("snapshot", 5, "order:B2"));
+    expect(states.map((s) => [s.topic, s.seq])).toEqual([
+      [BOARD, 3],
+      [TOPIC, 7],
+    ]);
+    expect(connections).toEqual(["stream"]);
+  });
+
+  test("comes by long polls, which ask for what they do not have of either", () => {
+    watchBoth(2);
+    platform.stream.end();
+    platform.advance(1000);
+    const asked = () => platform.request.url.replace("/v1/orders/A1001", "");
+    expect(asked()).toBe("?after=7&announcements=0&wait=0s");
+    platform.request.answer(200, frame("current", 7));
+    expect(asked()).toBe("?after=7&announcements=0&wait=25s");
+    platform.request.answer(200, board(3));
+    expect(asked()).toBe("?after=7&announcements=3&wait=25s");
+    platform.request.answer(200, frame("update", 8));
+    expect(asked()).toBe("?after=8&announcements=3&wait=25s");
+    expect(states.map((s) => s.seq)).toEqual([7, 3, 8]);
   });
 });
 

@@ -18,7 +18,7 @@ export interface LiveOptions {
   stateUrl: string;
   topic: string;
   token: string;
-  /** A topic open to everybody that a socket brings besides; its states go to onState too. */
+  /** A topic open to everybody that is watched besides; its states go to onState too. */
   also?: string;
   /** The seq of the state that is known already. */
   after: number;
@@ -114,10 +114,6 @@ export function createLive(platform: Platform, options: LiveOptions): Live {
         if (stale()) {
           return;
         }
-        if (frame.topic !== options.topic) {
-          options.onState(frame);
-          return;
-        }
         if (mine === candidate) {
           candidate = null;
           hangUp();
@@ -129,7 +125,11 @@ export function createLive(platform: Platform, options: LiveOptions): Live {
           retrySocket();
         }
         tell(name);
-        take(frame);
+        if (frame.topic === options.topic) {
+          take(frame);
+        } else {
+          options.onState(frame);
+        }
       },
       ended(wait, forGood) {
         if (stale()) {

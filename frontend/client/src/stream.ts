@@ -1,4 +1,4 @@
-import { CONNECT_TIMEOUT, HEARTBEAT, post, receive, settle } from "./transport.js";
+import { address, CONNECT_TIMEOUT, HEARTBEAT, post, receive, settle } from "./transport.js";
 import type { Open } from "./transport.js";
 
 /** One event stream, for networks that let no WebSocket through. It is read as text, since
@@ -7,7 +7,7 @@ import type { Open } from "./transport.js";
 export const openStream: Open = (platform, target, reports) => {
   let timer = platform.setTimer(reports.ended, CONNECT_TIMEOUT);
   let rest = "";
-  const request = platform.openStream!(target.stateUrl + "/stream?after=" + target.after(), target.token, {
+  const request = platform.openStream!(address(target, "/stream", 0), target.token, {
     text(piece) {
       platform.clearTimer(timer);
       timer = platform.setTimer(reports.ended, 2 * HEARTBEAT);

@@ -16,7 +16,7 @@ export interface Target {
   stateUrl: string;
   topic: string;
   token: string;
-  /** A topic open to everybody that a socket brings besides; "" = none. */
+  /** A topic open to everybody that is watched besides; "" = none. */
   also: string;
   /** The newest seq that is known. */
   after(): number;
@@ -74,6 +74,12 @@ export function settle(answer: Answer, reports: Reports): void {
   } else {
     reports.ended(answer.retryAfter > 0 ? answer.retryAfter * 1000 : undefined);
   }
+}
+
+/** Where to ask for what is newer than what is known; `also` is the seq that is known of
+ * the other topic. */
+export function address(target: Target, path: string, also: number): string {
+  return target.stateUrl + path + "?after=" + target.after() + (target.also && "&" + target.also + "=" + also);
 }
 
 /** Reports what a client has to say by a request of its own. */

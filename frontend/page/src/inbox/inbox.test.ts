@@ -23,7 +23,7 @@ function shown(): string {
   element("zone").remove();
   element("say").textContent = "";
   const main = element("anxin");
-  ["data-live", "data-seq"].forEach((name) => main.removeAttribute(name));
+  main.removeAttribute("data-live");
   return main.outerHTML.replace(/\s+/g, " ").replace(/ (?=<)|(?<=>) /g, "");
 }
 

@@ -51,9 +51,7 @@ export function startInbox(boot: Boot, platform: Platform = browserPlatform()): 
     drawInbox(state, texts, now);
     const count = state.unread ? "(" + state.unread + ") " : "";
     document.title = count + texts.text("inbox.headline", null) + " · " + boot.brand;
-    const main = element("anxin");
-    main.dataset["live"] = state.connection;
-    main.dataset["seq"] = String(state.seq);
+    element("anxin").dataset["live"] = state.connection;
     downSince = state.connection === "down" && !document.hidden ? downSince || now : 0;
     show("offline", connectionText(now));
     show("notice", state.failed ? texts.text("inbox.failed", null) : "");
