@@ -116,15 +116,15 @@ func (b Brand) theme() (string, error) {
 // to Chromium 66 do not count it as 'self'.
 func policy(public *url.URL, sheets []string, images, ancestors string) string {
 	live := strings.Replace(public.Scheme, "http", "ws", 1) + "://" + public.Host
-	styles := "style-src"
+	styles := []string{"style-src"}
 	for _, css := range sheets {
 		sum := sha256.Sum256([]byte(css))
-		styles += " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+		styles = append(styles, "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
 	}
 	return strings.Join([]string{
 		"default-src 'none'",
 		"script-src 'self'",
-		styles,
+		strings.Join(styles, " "),
 		"img-src " + images,
 		"connect-src 'self' " + live,
 		"form-action 'self'",
