@@ -73,6 +73,9 @@ func serve(pages map[string][]byte, csp string) http.Handler {
 	})
 }
 
+// drawn is true once a page's script, where it has one, has drawn what it adds.
+const drawn = `!document.querySelector('#anxin-state') || !!document.querySelector('[data-live]')`
+
 func take(ctx context.Context, s shot, base string, names []string, out string) error {
 	folder := filepath.Join(out, s.folder)
 	if err := os.MkdirAll(folder, 0o750); err != nil {
@@ -84,14 +87,14 @@ func take(ctx context.Context, s shot, base string, names []string, out string) 
 	}
 	for _, name := range names {
 		var picture []byte
-		if err := chromedp.Run(ctx, chromedp.Navigate(base+"/"+name), chromedp.FullScreenshot(&picture, 100)); err != nil {
+		if err := chromedp.Run(ctx, chromedp.Navigate(base+"/"+name), chromedp.Poll(drawn, nil), chromedp.FullScreenshot(&picture, 100)); err != nil {
 			return fmt.Errorf("photograph %s: %w", name, err)
 		}
 		if err := os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o600); err != nil {
 			return fmt.Errorf("write picture: %w", err)
 		}
 	}
-	return nil
+	return sheets(folder, int(s.width), names, folder)
 }
 
 // index shows all pictures beside each other.

@@ -1,6 +1,6 @@
 // Command gallery renders the payer's page in every state of testdata/states and every
 // language, and with -png photographs each in Chromium as it looks on a phone, in light and
-// in dark mode, and on a desk: go run ./frontend/page/gallery -png -o DIR
+// in dark mode, and on a desk, alone and several to a sheet: go run ./frontend/page/gallery -png -o DIR
 package main
 
 import (
