@@ -277,18 +277,3 @@ func (e *Engine) Skipped() map[SkipKey]int64 {
 	}
 	return e.messages.counts.skips()
 }
-
-// InspectProvider has a provider look at its own account. It fails with ErrNoProvider.
-func (e *Engine) InspectProvider(ctx context.Context, name string) ([]notify.Finding, error) {
-	s, ok := e.sender(name)
-	if !ok {
-		return nil, ErrNoProvider
-	}
-	inspector, ok := s.Provider.(notify.Inspector)
-	if !ok {
-		return []notify.Finding{}, nil
-	}
-	var list []notify.Finding
-	err := e.contained(func() error { list = inspector.Inspect(ctx); return nil })
-	return list, err
-}

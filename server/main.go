@@ -7,6 +7,7 @@
 //	server settle FILE CHANNEL  import a file of what a channel settled
 //	server channels check       say whether the credentials of each channel are fit for use
 //	server notify preview ORDER_NO  who would be told what about an order, and why
+//	server notify check         say whether each provider accepts credentials, sign and templates
 //	server healthcheck          ask the running server whether it is ready
 package main
 
@@ -48,7 +49,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	case "channels":
 		return runChannels(args[1:], getenv, out)
 	case "notify":
-		return runNotify(ctx, args[1:], out)
+		return runNotify(ctx, args[1:], getenv, out)
 	case "healthcheck":
 		return runHealthcheck(ctx, getenv)
 	}

@@ -115,7 +115,7 @@ func TestTheSandboxShowsEachStageBySMS(t *testing.T) {
 		t.Fatalf("register: %d %v", status, answer)
 	}
 	var preview strings.Builder
-	if err := runNotify(t.Context(), []string{"preview", "-url", p.base, "-text", "A1"}, &preview); err != nil {
+	if err := runNotify(t.Context(), []string{"preview", "-url", p.base, "-text", "A1"}, os.Getenv, &preview); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"delayed (if it came now)", "+86138****8000", "not_by_this_channel", "请不要重复支付"} {
@@ -165,7 +165,7 @@ func TestThePlanIsReadAnewWhileTheServerRuns(t *testing.T) {
 		got := ""
 		for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-again.C {
 			var b strings.Builder
-			if err := runNotify(t.Context(), []string{"preview", "-url", p.base, "-text", "A1"}, &b); err != nil {
+			if err := runNotify(t.Context(), []string{"preview", "-url", p.base, "-text", "A1"}, os.Getenv, &b); err != nil {
 				t.Fatal(err)
 			}
 			if got = b.String(); strings.Contains(got, want) {

@@ -34,9 +34,13 @@ type previewed struct {
 	Segments int        `json:"segments"`
 }
 
-// runNotify asks a running server what it would tell whom about an order, and prints it.
-func runNotify(ctx context.Context, args []string, out io.Writer) error {
-	usage := errors.New("usage: server notify preview [-url URL] [-key KEY] [-text] ORDER_NO")
+// runNotify asks a running server what it would tell whom about an order, and prints it, or
+// has the providers of the configuration look at their accounts.
+func runNotify(ctx context.Context, args []string, getenv func(string) string, out io.Writer) error {
+	usage := errors.New("usage: server notify preview [-url URL] [-key KEY] [-text] ORDER_NO, or server notify check")
+	if len(args) == 1 && args[0] == "check" {
+		return checkProviders(ctx, getenv, out)
+	}
 	if len(args) == 0 || args[0] != "preview" {
 		return usage
 	}

@@ -129,20 +129,24 @@ func optional(r *config.AccountReader, key string) string {
 // outboxName is the simulated SMS provider, which stands in where none is configured.
 const outboxName = "outbox"
 
+// openProvider makes one provider. It dials nobody.
+func openProvider(cfg config.Config, p config.Provider) (notify.Provider, error) {
+	open, ok := messengers[p.Kind]
+	if !ok {
+		return nil, fmt.Errorf("kind must be one of %s", strings.Join(slices.Sorted(maps.Keys(messengers)), ", "))
+	}
+	return open(p.Account.Reader(config.ReadCredential), cfg.PublicURL+"/v1/receipts/"+p.Name)
+}
+
 // messageProviders makes the configured providers. With the sandbox on and no SMS provider
 // configured, messages go to its outbox.
 func (a *app) messageProviders() ([]engine.MessageProvider, error) {
 	var list []engine.MessageProvider
 	sms := false
 	for i, p := range a.cfg.Notifications.Providers {
-		setting := fmt.Sprintf("notifications.providers[%d]", i)
-		open, ok := messengers[p.Kind]
-		if !ok {
-			return nil, fmt.Errorf("%s.kind must be one of %s", setting, strings.Join(slices.Sorted(maps.Keys(messengers)), ", "))
-		}
-		provider, err := open(p.Account.Reader(config.ReadCredential), a.cfg.PublicURL+"/v1/receipts/"+p.Name)
+		provider, err := openProvider(a.cfg, p)
 		if err != nil {
-			return nil, fmt.Errorf("%s (%s): %w", setting, p.Name, err)
+			return nil, fmt.Errorf("notifications.providers[%d] (%s): %w", i, p.Name, err)
 		}
 		sms = sms || provider.Traits().Channel == notify.SMS
 		list = append(list, engine.MessageProvider{Name: p.Name, QPS: p.QPS, Provider: provider})

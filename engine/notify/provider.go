@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"anxin/engine/channel"
@@ -86,17 +87,39 @@ type ReceiptParser interface {
 	AnswerReceipts(err error) channel.Answer
 }
 
-// Inspector is a provider that can look at its own account without sending anything.
+// Inspector is a provider that can look at its own account without sending anything to
+// anybody.
 type Inspector interface {
-	// Inspect asks the provider whether credentials, sender and templates are in order.
-	// One that cannot be reached is a Finding, not an error. Findings show no secret.
-	Inspect(ctx context.Context) []Finding
+	// Inspect asks the provider whether credentials and sender are in order, and the
+	// templates that it is to know by these ids. One that cannot be reached is a Finding,
+	// not an error. Findings show no secret.
+	Inspect(ctx context.Context, templates []string) []Finding
 }
 
 // Finding is one thing that was looked at.
 type Finding struct {
 	Subject string // "credentials", "sign", "template SMS_123"
-	OK      bool
-	Code    string // neutral: "not_approved", "unauthorized"; "" when OK
-	Detail  string // for operators, in words; may be empty
+	State   FindingState
+	Code    string // neutral: "not_approved", "unauthorized"; "" when it is in order
+}
+
+// FindingState is what the look came to.
+type FindingState string
+
+// The states of findings.
+const (
+	FindingOK      FindingState = "ok"
+	FindingFailed  FindingState = "failed"
+	FindingUnknown FindingState = "unknown" // the provider cannot be asked
+)
+
+// FindingOf makes the finding of what a call came to.
+func FindingOf(subject string, err error) Finding {
+	if err == nil {
+		return Finding{Subject: subject, State: FindingOK}
+	}
+	if failed, ok := errors.AsType[*SendError](err); ok {
+		return Finding{subject, FindingFailed, failed.Code}
+	}
+	return Finding{subject, FindingFailed, "error"}
 }

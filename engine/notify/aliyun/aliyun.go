@@ -35,6 +35,7 @@ type Provider struct {
 var (
 	_ notify.Provider      = (*Provider)(nil)
 	_ notify.ReceiptParser = (*Provider)(nil)
+	_ notify.Inspector     = (*Provider)(nil)
 )
 
 // New checks the account's settings.
@@ -91,15 +92,19 @@ func (p *Provider) request(ctx context.Context, m notify.Message) (*http.Request
 	if err != nil {
 		return nil, err
 	}
-	query := canonicalQuery(url.Values{
+	return p.call(ctx, "SendSms", url.Values{
 		"PhoneNumbers": {phone(m.To.Phone)}, "SignName": {p.cfg.SignName}, "TemplateCode": {m.SMS.ID},
 		"TemplateParam": {string(encoded)}, "OutId": {m.ID},
 	})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(p.cfg.BaseURL, "/")+"/?"+query, http.NoBody)
+}
+
+// call makes a signed request.
+func (p *Provider) call(ctx context.Context, action string, values url.Values) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(p.cfg.BaseURL, "/")+"/?"+canonicalQuery(values), http.NoBody)
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("X-Acs-Action", "SendSms")
+	req.Header.Set("X-Acs-Action", action)
 	req.Header.Set("X-Acs-Version", "2017-05-25")
 	req.Header.Set("X-Acs-Date", time.Now().UTC().Format("2006-01-02T15:04:05Z"))
 	req.Header.Set("X-Acs-Signature-Nonce", rand.Text())

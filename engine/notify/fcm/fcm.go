@@ -72,7 +72,8 @@ func (p *Provider) Traits() notify.Traits {
 // The message of HTTP v1, as far as it is used.
 type (
 	call struct {
-		Message message `json:"message"`
+		Message  message `json:"message"`
+		Validate bool    `json:"validate_only,omitempty"` // nothing is delivered
 	}
 	message struct {
 		Token        string            `json:"token"`
@@ -100,7 +101,11 @@ func (p *Provider) Send(ctx context.Context, m notify.Message) (notify.Receipt, 
 	if err != nil {
 		return notify.Receipt{}, err
 	}
-	body, err := json.Marshal(call{content(m)})
+	return p.post(ctx, token, call{Message: content(m)})
+}
+
+func (p *Provider) post(ctx context.Context, token string, c call) (notify.Receipt, error) {
+	body, err := json.Marshal(c)
 	if err != nil {
 		return notify.Receipt{}, &notify.SendError{Kind: notify.KindContent, Code: "bad_text"}
 	}

@@ -186,3 +186,12 @@ func (f Fixture) testNobodyListens(t *testing.T) {
 	_, err := s.Provider().Send(t.Context(), Mark(f.Message, "nobody"))
 	f.check(t, err, notify.KindTemporary)
 }
+
+// Findings are findings as text, "state subject code", and hold no more than that.
+func Findings(list []notify.Finding) []string {
+	var lines []string
+	for _, f := range list {
+		lines = append(lines, string(f.State)+" "+f.Subject+" "+f.Code)
+	}
+	return lines
+}

@@ -41,6 +41,7 @@ type Provider struct {
 var (
 	_ notify.Provider      = (*Provider)(nil)
 	_ notify.ReceiptParser = (*Provider)(nil)
+	_ notify.Inspector     = (*Provider)(nil)
 )
 
 // New checks the application's settings.
@@ -105,7 +106,12 @@ func (p *Provider) request(ctx context.Context, m notify.Message) (*http.Request
 	for i, param := range m.SMS.Params {
 		call.Params[i] = param.Value
 	}
-	body, err := json.Marshal(call)
+	return p.call(ctx, "SendSms", call)
+}
+
+// call makes a signed request.
+func (p *Provider) call(ctx context.Context, action string, content any) (*http.Request, error) {
+	body, err := json.Marshal(content)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +120,7 @@ func (p *Provider) request(ctx context.Context, m notify.Message) (*http.Request
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
-	req.Header.Set("X-Tc-Action", "SendSms")
+	req.Header.Set("X-Tc-Action", action)
 	req.Header.Set("X-Tc-Version", "2021-01-11")
 	req.Header.Set("X-Tc-Region", p.cfg.Region)
 	sign(req, "sms", p.cfg.SecretID, p.cfg.SecretKey, body, time.Now())

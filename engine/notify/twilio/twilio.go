@@ -36,6 +36,7 @@ type Provider struct {
 var (
 	_ notify.Provider      = (*Provider)(nil)
 	_ notify.ReceiptParser = (*Provider)(nil)
+	_ notify.Inspector     = (*Provider)(nil)
 )
 
 var (
