@@ -78,7 +78,11 @@ func (e *Engine) commitEach(ctx context.Context, list []Commit) []error {
 	e.gates.written(written)
 	e.runner.committed(written, begun)
 	for i, c := range list {
-		if outcomes[i] == nil && c.Order != nil {
+		if outcomes[i] != nil {
+			continue
+		}
+		e.alerts.committed(c)
+		if c.Order != nil {
 			e.deps.Listener.Committed(*c.Order, c.Events)
 		}
 	}

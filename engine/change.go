@@ -82,6 +82,7 @@ func (e *Engine) commit(ctx context.Context, c Commit) error {
 	crash.At(crash.AfterCommit)
 	e.gates.written(c.Tasks)
 	e.runner.committed(c.Tasks, begun)
+	e.alerts.committed(c)
 	if c.Order != nil {
 		e.deps.Listener.Committed(*c.Order, c.Events)
 	}

@@ -88,6 +88,7 @@ type Engine struct {
 	rejects   *rejections
 	sightings *batch.Writer[Sighting]
 	messages  *messages // nil = none are sent
+	alerts    *alerts   // nil = there is nobody to tell
 	backlog   *backlog
 }
 
@@ -134,6 +135,7 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	}
 	e := &Engine{cfg: cfg, deps: deps, gates: newGates(cfg, deps), rejects: newRejections(deps.Channels), messages: told, backlog: newBacklog(cfg.WeighAtOnce)}
 	e.gates.watch(told)
+	e.alerts = newAlerts(told)
 	e.runner = newRunner(deps.Store,
 		map[TaskKind]handler{TaskQuery: e.runQuery, TaskDeliver: e.runDeliver, TaskProcess: e.runProcess, TaskSettle: e.runSettle, TaskNotify: e.runNotify},
 		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: storeWorkers, TaskStage: batchWorkers, TaskSettle: 1, TaskNotify: notifyWorkers},
@@ -161,7 +163,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 	}
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.followTemplates, e.sweepLedger, e.keepRejections, e.sweepIntake, e.keepOutbox, e.sightings.Run, e.sweepSightings, e.weighBacklog, e.sendCodes, e.keepMessages, e.readEarlyReports} {
+	for _, part := range []func(context.Context){e.runner.run, e.followPauses, e.followTemplates, e.sweepLedger, e.keepRejections, e.sweepIntake, e.keepOutbox, e.sightings.Run, e.sweepSightings, e.weighBacklog, e.sendCodes, e.sendAlerts, e.keepMessages, e.readEarlyReports} {
 		work.Go(func() { part(ctx) })
 	}
 	work.Wait()

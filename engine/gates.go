@@ -121,8 +121,11 @@ func (e *Engine) heard(o order.Order, outcome order.QueryOutcome) {
 	switch {
 	case !ok:
 	case outcome != order.QueryUnreachable:
-		p.succeeded(key)
+		if p.succeeded(key) {
+			e.alerts.note(notify.AlertBreakerClosed, notify.AlertAbout{Target: o.Channel}, 1)
+		}
 	case p.failed(key, now()):
+		e.alerts.note(notify.AlertBreakerOpened, notify.AlertAbout{Target: o.Channel}, 1)
 		e.deps.Log.WithField("channel", o.Channel).Warn("channel fails: its queries wait for a probe")
 	}
 }

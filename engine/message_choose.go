@@ -185,17 +185,25 @@ func (e *Engine) heardProvider(job errand, failed *notify.SendError, took time.D
 	job.via.stats.heard(failed, took)
 	at := now()
 	if failed == nil {
-		job.via.pacer.succeeded(job.key)
+		e.wellProvider(job)
 		return
 	}
 	switch failed.Kind {
 	case notify.KindAddress, notify.KindContent:
-		job.via.pacer.succeeded(job.key)
+		e.wellProvider(job)
 	case notify.KindQuota, notify.KindRefused, notify.KindTemporary, notify.KindMaybeSent:
 		if !failed.OfAddress && job.via.pacer.failed(job.key, at) {
+			e.alerts.note(notify.AlertBreakerOpened, notify.AlertAbout{Target: job.via.Name}, 1)
 			e.deps.Log.WithField("provider", job.via.Name).WithField("code", failed.Code).Warn("provider fails: its messages go elsewhere or wait for a probe")
 		}
 	case notify.KindThrottled:
+	}
+}
+
+// wellProvider tells a provider's breaker that it answered.
+func (e *Engine) wellProvider(job errand) {
+	if job.via.pacer.succeeded(job.key) {
+		e.alerts.note(notify.AlertBreakerClosed, notify.AlertAbout{Target: job.via.Name}, 1)
 	}
 }
 

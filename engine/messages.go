@@ -157,7 +157,8 @@ type MessageDeps struct {
 	Inbox     InboxListener // nil = nobody watches inboxes
 	// Brand names the merchant behind a backend, and where its payers find a person;
 	// either may be empty. nil = it has no name.
-	Brand func(backend string) (name, support string)
+	Brand  func(backend string) (name, support string)
+	Alerts notify.AlertPlan // to operators, by the robots among the providers
 }
 
 // MessageProvider is one configured provider. Those of a channel are tried in order.
@@ -174,7 +175,7 @@ func (d *MessageDeps) validate() error {
 	if err := d.Plan.Validate(); err != nil {
 		return fmt.Errorf("notification plan: %w", err)
 	}
-	seen := make(map[string]bool)
+	seen, robots := make(map[string]bool), []string{}
 	for _, c := range notify.Channels {
 		seen[string(c)] = true // pauses name channels and providers alike
 	}
@@ -183,6 +184,15 @@ func (d *MessageDeps) validate() error {
 			return fmt.Errorf("provider %q needs a name of its own, which is no channel's, and a budget of 0 to %d", p.Name, MaxQPS)
 		}
 		seen[p.Name] = true
+		if p.Provider.Traits().Channel == notify.Robot {
+			robots = append(robots, p.Name)
+		}
+	}
+	if len(robots) == 0 {
+		return nil
+	}
+	if err := d.Alerts.Validate(robots); err != nil {
+		return fmt.Errorf("alerts: %w", err)
 	}
 	return nil
 }

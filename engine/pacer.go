@@ -129,15 +129,18 @@ func (p *pacer) written(w TaskWrite) {
 	}
 }
 
-// succeeded tells that the target answered, failed that it did not. failed reports
-// whether that opened the breaker.
-func (p *pacer) succeeded(key TaskKey) {
+// succeeded tells that the target answered, failed that it did not. They report whether
+// that closed or opened the breaker.
+func (p *pacer) succeeded(key TaskKey) (closed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	before := p.breaker.state()
 	p.breaker.succeeded(key)
-	if p.breaker.state() == BreakerClosed {
-		p.first = TaskKey{}
+	if p.breaker.state() != BreakerClosed {
+		return false
 	}
+	p.first = TaskKey{}
+	return before != BreakerClosed
 }
 
 func (p *pacer) failed(key TaskKey, now order.Time) (opened bool) {

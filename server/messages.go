@@ -83,6 +83,7 @@ func (a *app) messageDeps(live *stream, tokens *auth.Tokens) (*engine.MessageDep
 			}
 			return b.Name, cmp.Or(b.SupportURL, a.cfg.Brand.SupportURL)
 		},
+		Alerts: a.cfg.Notifications.Alerts,
 	}, nil
 }
 

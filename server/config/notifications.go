@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -19,6 +20,7 @@ type Notifications struct {
 	Plan      *notify.Plan
 	Templates []notify.Template
 	Providers []Provider // those of a channel in the order in which they are tried
+	Alerts    notify.AlertPlan
 }
 
 // Provider is one configured account at a provider of messages. Which kinds there are, and
@@ -41,6 +43,14 @@ type notificationsFile struct {
 	Caps      map[notify.Channel]capsFile `yaml:"caps"`
 	Providers []providerFile              `yaml:"providers"`
 	Templates []templateFile              `yaml:"templates"`
+	Alerts    struct {
+		Rules []struct {
+			Kinds    []notify.AlertKind `yaml:"kinds"`
+			Robots   []string           `yaml:"robots"`
+			Language string             `yaml:"language"`
+		} `yaml:"rules"`
+		LateOrders int `yaml:"late_orders"`
+	} `yaml:"alerts"`
 }
 
 type ruleFile struct {
@@ -114,6 +124,31 @@ func (l *loader) notifications(n notificationsFile) {
 		p.add("notifications.templates", "%v", err)
 	}
 	c.Notifications.Providers = l.messageProviders(n.Providers)
+	l.alerts(n)
+}
+
+// robotKind is the kind of providers that reach operators.
+const robotKind = "robot"
+
+func (l *loader) alerts(n notificationsFile) {
+	plan := notify.DefaultAlerts()
+	plan.LateOrders = cmp.Or(n.Alerts.LateOrders, plan.LateOrders)
+	if n.Alerts.Rules != nil {
+		plan.Rules = nil
+	}
+	for _, r := range n.Alerts.Rules {
+		plan.Rules = append(plan.Rules, notify.AlertRule{Kinds: r.Kinds, Robots: r.Robots, Language: cmp.Or(r.Language, "en")})
+	}
+	var robots []string
+	for _, p := range l.cfg.Notifications.Providers {
+		if p.Kind == robotKind {
+			robots = append(robots, p.Name)
+		}
+	}
+	if err := plan.Validate(robots); err != nil {
+		l.problems.add("notifications.alerts", "%v", err)
+	}
+	l.cfg.Notifications.Alerts = plan
 }
 
 func (t templateFile) template() notify.Template {

@@ -27,7 +27,7 @@ func account(t *testing.T, sign, template string) string {
 			}
 			_, _ = fmt.Fprint(w, sign)
 		case "GetSmsTemplate":
-			_, _ = fmt.Fprint(w, fmt.Sprintf(template, q.Get("TemplateCode")))
+			_, _ = fmt.Fprintf(w, template, q.Get("TemplateCode"))
 		default:
 			t.Errorf("action %s", r.Header.Get("X-Acs-Action"))
 		}

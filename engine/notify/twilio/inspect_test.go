@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"anxin/engine/notify/providertest"
-	"anxin/engine/notify/twilio"
 )
 
 func inspected(t *testing.T, status int, whose, numbers string) string {
@@ -61,5 +60,4 @@ func TestInspect(t *testing.T) {
 	if got := providertest.Findings(p.Inspect(t.Context(), nil)); !slices.Equal(got, []string{"ok credentials ", "unknown sender not_asked"}) {
 		t.Errorf("an alphanumeric sender: %q", got)
 	}
-	var _ *twilio.Provider = p
 }
