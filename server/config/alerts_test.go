@@ -24,9 +24,9 @@ notifications:
 		t.Errorf("alerts %+v", a)
 	}
 	for want, alerts := range map[string]string{
-		`notifications.alerts: rules[0].robots: "sms-main" is no provider of kind robot`: `{ rules: [{ robots: [sms-main] }] }`,
-		`notifications.alerts: rules[0].kinds: "fire" is none`:                      `{ rules: [{ kinds: [fire] }] }`,
-		`notifications.alerts: late_orders must be`:                                 `{ late_orders: -1 }`,
+		`notifications.alerts rules[0].robots: "sms-main" is no provider of kind robot`: `{ rules: [{ robots: [sms-main] }] }`,
+		`notifications.alerts rules[0].kinds: "fire" is none`:                           `{ rules: [{ kinds: [fire] }] }`,
+		`notifications.alerts late_orders must be`:                                      `{ late_orders: -1 }`,
 	} {
 		_, err := Load(withFile(t, robots+alerts).get)
 		if err == nil || !strings.Contains(err.Error(), want) {
