@@ -338,6 +338,7 @@ func (a *app) close() {
 func (a *app) welcome() {
 	if a.sandbox != nil {
 		a.log.Infof("try it:  %s/sandbox  (a simulated shop; no real money)", a.cfg.PublicURL)
+		a.log.Infof("what its payers are sent: %s/sandbox/outbox", a.cfg.PublicURL)
 	}
 	a.log.Infof("the API: %s/openapi.yaml  %s/asyncapi.yaml", a.cfg.PublicURL, a.cfg.PublicURL)
 	if a.cfg.Development {

@@ -126,8 +126,11 @@ func optional(r *config.AccountReader, key string) string {
 	return r.Secret(key)
 }
 
-// outboxName is the simulated SMS provider, which stands in where none is configured.
-const outboxName = "outbox"
+// outboxes are the simulated providers, which stand in for those that are not configured.
+var outboxes = []struct {
+	name    string
+	channel notify.Channel
+}{{"outbox", notify.SMS}, {"outbox-email", notify.Email}, {"outbox-push", notify.Push}}
 
 // openProvider makes one provider. It dials nobody.
 func openProvider(cfg config.Config, p config.Provider) (notify.Provider, error) {
@@ -138,25 +141,28 @@ func openProvider(cfg config.Config, p config.Provider) (notify.Provider, error)
 	return open(p.Account.Reader(config.ReadCredential), cfg.PublicURL+"/v1/receipts/"+p.Name)
 }
 
-// messageProviders makes the configured providers. With the sandbox on and no SMS provider
-// configured, messages go to its outbox.
+// messageProviders makes the configured providers. With the sandbox on, messages of
+// channels that have none go to its outbox.
 func (a *app) messageProviders() ([]engine.MessageProvider, error) {
 	var list []engine.MessageProvider
-	sms := false
+	served := map[notify.Channel]bool{}
 	for i, p := range a.cfg.Notifications.Providers {
 		provider, err := openProvider(a.cfg, p)
 		if err != nil {
 			return nil, fmt.Errorf("notifications.providers[%d] (%s): %w", i, p.Name, err)
 		}
-		sms = sms || provider.Traits().Channel == notify.SMS
+		served[provider.Traits().Channel] = true
 		list = append(list, engine.MessageProvider{Name: p.Name, QPS: p.QPS, Provider: provider})
 	}
-	if a.sandbox != nil && !sms {
-		outbox, err := sandbox.New(sandbox.Config{GatewayURL: a.sandbox.GatewayURL(), Secret: a.cfg.Sandbox.ChannelSecret.Reveal(), Channel: notify.SMS})
+	for _, o := range outboxes {
+		if a.sandbox == nil || served[o.channel] {
+			continue
+		}
+		outbox, err := sandbox.New(sandbox.Config{GatewayURL: a.sandbox.GatewayURL(), Secret: a.cfg.Sandbox.ChannelSecret.Reveal(), Channel: o.channel})
 		if err != nil {
 			return nil, fmt.Errorf("sandbox outbox: %w", err)
 		}
-		list = append(list, engine.MessageProvider{Name: outboxName, Provider: outbox})
+		list = append(list, engine.MessageProvider{Name: o.name, Provider: outbox})
 	}
 	for _, p := range list {
 		if closes, ok := p.Provider.(interface{ Close() }); ok {

@@ -33,8 +33,8 @@ var endings = map[string]string{
 	"0001": "bad_address", "0002": "throttled", "0003": "template_refused", "0004": "quota_exceeded", "0005": "too_many_today",
 }
 
-// takeMessage is the simulated provider of messages: it takes what is signed, prints it
-// and keeps it in the outbox.
+// takeMessage is the simulated provider of SMS, e-mail and push: it takes what is signed,
+// prints it and keeps it in the outbox.
 func (s *Sandbox) takeMessage(c *fiber.Ctx) error {
 	raw, err := body(c, maxJSON)
 	if err != nil {
@@ -65,14 +65,20 @@ func (s *Sandbox) takeMessage(c *fiber.Ctx) error {
 	return c.Status(http.StatusCreated).JSON(messages.Answer{MessageID: fmt.Sprintf("sandbox-%d", id)})
 }
 
+// masked names the recipient without telling who it is.
 func (m sent) masked() string {
-	if m.Channel == told.Email {
+	switch m.Channel {
+	case told.Email:
 		return told.MaskEmail(m.To)
+	case told.Push:
+		platform, _, _ := strings.Cut(m.To, ":")
+		return told.Address{Device: told.Device{Platform: platform, Token: m.To}}.Mask()
+	default:
+		return told.MaskPhone(m.To)
 	}
-	return told.MaskPhone(m.To)
 }
 
-// showOutbox shows what payers were sent.
+// showOutbox shows what payers were sent, each message as its reader has it.
 func (s *Sandbox) showOutbox(c *fiber.Ctx) error {
 	list, err := s.store.messages(c.UserContext(), outboxShown)
 	if err != nil {
@@ -80,15 +86,21 @@ func (s *Sandbox) showOutbox(c *fiber.Ctx) error {
 	}
 	shown := make([]outboxLine, 0, len(list))
 	for _, m := range list {
-		shown = append(shown, outboxLine{m, m.masked()})
+		shown = append(shown, outboxLine{m, m.masked(), told.SizeOf(m.Text), strings.HasPrefix(m.OrderNo, orderPrefix)})
 	}
 	return s.render(c, http.StatusOK, "outbox", shown)
 }
 
 type outboxLine struct {
 	sent
+
 	Masked string
+	Size   told.Size // as an SMS
+	Ours   bool      // the order is one of this shop's
 }
+
+// Kind is the channel as a text.
+func (l outboxLine) Kind() string { return string(l.Channel) }
 
 // listMessages answers GET /sandbox/v1/messages, newest first, for scripts.
 func (s *Sandbox) listMessages(c *fiber.Ctx) error {

@@ -15,6 +15,8 @@ var presets = []preset{
 	{"late", Plan{Outcome: Succeeds, Callback: CallbackPlan{Delay: seconds(12)}, Query: QueryPlan{Processing: 3}}},
 	{"fine", Plan{Outcome: Succeeds}},
 	{"lost", Plan{Outcome: Succeeds, Callback: CallbackPlan{Lost: true}, Query: QueryPlan{Processing: 1}}},
+	// By the default schedule the seventh query is the one two minutes after the claim.
+	{"two_minutes", Plan{Outcome: Succeeds, Callback: CallbackPlan{Lost: true}, Query: QueryPlan{Processing: 6}}},
 	{"twice", Plan{Outcome: Succeeds, Callback: CallbackPlan{Times: 2}}},
 	{"forged", Plan{Outcome: Succeeds, Callback: CallbackPlan{BadSignature: true}, Query: QueryPlan{Processing: 1}}},
 	{"wrong_amount", Plan{Outcome: Succeeds, Callback: CallbackPlan{WrongAmount: true}, Query: QueryPlan{Processing: 1}}},

@@ -82,11 +82,18 @@ func (s *Sandbox) buy(c *fiber.Ctx) error {
 	return c.Redirect("/sandbox/cashier/"+p.OrderNo+"?lang="+lang, fiber.StatusSeeOther)
 }
 
+// How guests of the shop are reached: a number and an address that nobody has (the first
+// is one of those that are kept for fiction, the second RFC 2606).
+const (
+	guestPhone = "+12025550143"
+	guestEmail = "guest@example.com"
+)
+
 func (s *Sandbox) registrationOf(p payment, payer, lang string) registration {
 	shop, suffix := s.cfg.BaseURL+"/sandbox", "?lang="+lang
 	return registration{
 		OrderNo: p.OrderNo, Channel: s.cfg.Name, Mode: order.Managed, Amount: *p.Amount, Subject: p.Subject,
-		Payer: order.Payer{ID: payer, Locale: lang},
+		Payer: order.Payer{ID: payer, Locale: lang, Phone: guestPhone, Email: guestEmail},
 		Links: order.Links{
 			Detail:  shop + "/orders/" + p.OrderNo + suffix,
 			Repay:   shop + suffix + "&again=" + p.OrderNo,
@@ -96,9 +103,12 @@ func (s *Sandbox) registrationOf(p payment, payer, lang string) registration {
 	}
 }
 
+// orderPrefix begins the numbers of the shop's orders.
+const orderPrefix = "SHOP"
+
 // newOrderNo is unguessable: at the cashier the number alone opens the payer's page.
 func newOrderNo(now time.Time) string {
-	return "SHOP" + now.UTC().Format("060102") + "-" + wire.NewNonce()[:16]
+	return orderPrefix + now.UTC().Format("060102") + "-" + wire.NewNonce()[:16]
 }
 
 const payerCookie = "sandbox_payer"

@@ -11,6 +11,7 @@ import (
 
 	wire "anxin/engine/channel/sandbox"
 	"anxin/engine/channel/strictjson"
+	told "anxin/engine/notify"
 )
 
 const formType = "application/x-www-form-urlencoded"
@@ -311,6 +312,9 @@ func TestCatalogsAreComplete(t *testing.T) {
 		errJSON, errUnknownField, errField, errPaymentExists, errNoPayment, errTooLarge, errSignature, errBackend, errAnxin, errInternal,
 	} {
 		needed = append(needed, "problem."+problem.Code)
+	}
+	for _, shown := range []told.Channel{told.SMS, told.Email, told.Push} {
+		needed = append(needed, "outbox."+string(shown))
 	}
 	for _, lang := range langs {
 		for _, key := range needed {
