@@ -188,6 +188,12 @@ func (e *Engine) Order(ctx context.Context, orderNo string) (order.Order, error)
 	return e.deps.Store.Order(ctx, orderNo)
 }
 
+// Views lends those of the orders that exist, without their payers' contact; see
+// [OrderReader].
+func (e *Engine) Views(ctx context.Context, orderNos []string, each func(*order.Order) error) error {
+	return e.deps.Store.Views(ctx, orderNos, each)
+}
+
 // Orders lists orders by a filter, with the cursor of the next page.
 func (e *Engine) Orders(ctx context.Context, f Filter) ([]order.Order, string, error) {
 	return e.deps.Store.Orders(ctx, f)

@@ -54,6 +54,10 @@ type OrderReader interface {
 	Order(ctx context.Context, orderNo string) (order.Order, error)
 	// OrdersByNo returns those of the orders that exist, by number.
 	OrdersByNo(ctx context.Context, orderNos []string) (map[string]order.Order, error)
+	// Views lends those of the orders that exist to each, without their payers' contact,
+	// one at a time in any order: what payers are shown, which no contact and so no key of
+	// one is needed for. An order is valid until each returns. The first error ends it.
+	Views(ctx context.Context, orderNos []string, each func(*order.Order) error) error
 	// Orders lists orders, newest registration first, at most f.Limit of them, with
 	// the cursor of the next page ("" = the end). A cursor it did not give is
 	// ErrBadCursor.

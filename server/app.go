@@ -89,6 +89,7 @@ func build(ctx context.Context, cfg config.Config, log logrus.FieldLogger) (_ *a
 		return nil, err
 	}
 	live.hub, live.orders, live.inboxes = a.hub, a.engine, a.engine
+	live.views = newViews(a.engine, live.view)
 	a.witness.orders, a.witness.watchers = a.engine, a.hub
 	if cfg.Behaviour {
 		if a.witness.behaviour, err = insight.NewBehaviour(a.store, log); err != nil {

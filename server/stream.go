@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,6 +24,7 @@ const orderTopic = auth.TopicOrder + ":"
 // watched topics are read from the engine's store.
 type stream struct {
 	orders  orders
+	views   *views
 	inboxes inboxes
 	page    func(orderNo string) (string, error) // a fresh link, for the items of an inbox
 	hub     publisher
@@ -36,7 +36,6 @@ type stream struct {
 
 // orders is what the stream reads of the engine.
 type orders interface {
-	Order(ctx context.Context, orderNo string) (order.Order, error)
 	Seqs(ctx context.Context, orderNos []string) (map[string]int64, error)
 }
 
@@ -108,18 +107,16 @@ func (s *stream) Snapshot(ctx context.Context, topic string) (hub.Message, error
 	if !ok {
 		return hub.Message{}, hub.ErrNoTopic
 	}
-	o, err := s.orders.Order(ctx, orderNo)
-	if errors.Is(err, engine.ErrNotFound) {
-		return hub.Message{}, hub.ErrNoTopic
-	}
-	if err != nil {
-		return hub.Message{}, fmt.Errorf("read order: %w", err)
-	}
-	data, err := json.Marshal(s.support.Progress(o))
+	return s.views.snapshot(ctx, orderNo)
+}
+
+// view is an order as its watchers see it.
+func (s *stream) view(o *order.Order) (hub.Message, error) {
+	data, err := json.Marshal(s.support.Progress(*o))
 	if err != nil {
 		return hub.Message{}, fmt.Errorf("encode progress: %w", err)
 	}
-	return hub.Message{Topic: topic, Seq: o.Seq, Data: data}, nil
+	return hub.Message{Topic: orderTopic + o.OrderNo, Seq: o.Seq, Data: data}, nil
 }
 
 // Seqs reads the newest seq of the topics that exist.

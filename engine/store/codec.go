@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	"anxin/engine"
 	"anxin/engine/order"
@@ -71,7 +72,7 @@ func encode(v any) (string, error) {
 	return string(text), nil
 }
 
-func decode(text string, into any) error {
+func decode[T ~string | ~[]byte](text T, into any) error {
 	if err := json.Unmarshal([]byte(text), into); err != nil {
 		return fmt.Errorf("decode %T: %w", into, err)
 	}
@@ -126,11 +127,18 @@ func (s *sealer) encodeOrder(o order.Order) (state, personal string, err error) 
 	return state, personal, err
 }
 
+// orderPool lends what an order is decoded into, *order.Order. It has to be on the heap for
+// that, and one of its size and with so many pointers costs as much as the decoding.
+var orderPool = sync.Pool{New: func() any { return new(order.Order) }}
+
 func (s *sealer) decodeOrder(state, personal string) (order.Order, error) {
-	var o order.Order
-	if err := decode(state, &o); err != nil {
+	into := orderPool.Get().(*order.Order) //nolint:forcetypeassert // it holds nothing else
+	defer orderPool.Put(into)
+	*into = order.Order{}
+	if err := decode(state, into); err != nil {
 		return order.Order{}, err
 	}
+	o := *into
 	if personal != "" {
 		personal, err := s.unseal(personal, o.OrderNo)
 		if err != nil {

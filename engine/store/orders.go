@@ -137,6 +137,28 @@ func (s *Store) OrdersByNo(ctx context.Context, orderNos []string) (map[string]o
 	return found, nil
 }
 
+// Views lends those of the orders that exist; see engine.OrderReader. Like Order it is not
+// broken off when ctx ends.
+func (s *Store) Views(ctx context.Context, orderNos []string, each func(*order.Order) error) error {
+	o := orderPool.Get().(*order.Order) //nolint:forcetypeassert // it holds nothing else
+	defer orderPool.Put(o)
+	var state sql.RawBytes
+	err := inLists(context.WithoutCancel(ctx), s.reads.views, orderNos, func(r row) error {
+		if err := r.Scan(&state); err != nil {
+			return err
+		}
+		*o = order.Order{}
+		if err := decode(state, o); err != nil {
+			return err
+		}
+		return each(o)
+	})
+	if err != nil {
+		return fmt.Errorf("read orders: %w", err)
+	}
+	return nil
+}
+
 // Seqs returns the newest seq of each of the orders that exist; see engine.OrderReader.
 func (s *Store) Seqs(ctx context.Context, orderNos []string) (map[string]int64, error) {
 	found := make(map[string]int64, len(orderNos))

@@ -64,7 +64,7 @@ type reads struct {
 	record, rejected, quarantined                          *sql.Stmt
 	webhooks, place, tries, endpoint, endpoints, parked    *sql.Stmt
 	pending                                                *sql.Stmt
-	seqs, byNo                                             map[int]*sql.Stmt // by size
+	seqs, byNo, views                                      map[int]*sql.Stmt // by size
 	pauses                                                 *sql.Stmt
 	caseByID, settlement, settlements, settlementCounts    *sql.Stmt
 	allRows, outcomeRows, unsettled                        *sql.Stmt
@@ -79,7 +79,7 @@ type reads struct {
 }
 
 func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
-	r := &reads{pool: pool, seqs: make(map[int]*sql.Stmt), byNo: make(map[int]*sql.Stmt)}
+	r := &reads{pool: pool, seqs: make(map[int]*sql.Stmt), byNo: make(map[int]*sql.Stmt), views: make(map[int]*sql.Stmt)}
 	for text, into := range map[string]**sql.Stmt{
 		sqlOrder: &r.order, sqlEvents: &r.events, sqlKey: &r.key,
 		sqlCallbacks: &r.callbacks, sqlPending: &r.pending, sqlWebhook: &r.webhook, sqlAudits: &r.audits, sqlPing: &r.pinged,
@@ -103,7 +103,7 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 		}
 		*into = statement
 	}
-	for columns, into := range map[string]map[int]*sql.Stmt{`order_no, seq`: r.seqs, `state, contact`: r.byNo} {
+	for columns, into := range map[string]map[int]*sql.Stmt{`order_no, seq`: r.seqs, `state, contact`: r.byNo, `state`: r.views} {
 		for _, size := range []int{one, few, many} {
 			//nolint:sqlclosecheck // closed with pool
 			statement, err := pool.PrepareContext(ctx, positional(`SELECT `+columns+` FROM orders WHERE order_no IN (`+placeholders(size)+`)`))

@@ -118,6 +118,11 @@ func TestContactKeysRotate(t *testing.T) {
 				t.Errorf("with %q alone, %s: %v", secret, orderNo, err)
 			}
 		}
+		shown := 0
+		err := s.Views(t.Context(), []string{"A0", "A1", "A2"}, func(*order.Order) error { shown++; return nil })
+		if err != nil || shown != 3 { // which needs no contact
+			t.Errorf("with %q alone %d orders are shown, %v", secret, shown, err)
+		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}

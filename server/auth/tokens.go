@@ -8,7 +8,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -54,7 +56,7 @@ var MaxToken = base64.RawURLEncoding.EncodedLen(headLen + maxSubject + codeLen)
 
 // Tokens issues and checks tokens.
 type Tokens struct {
-	secrets [][]byte
+	signers []*signer
 	now     func() time.Time
 }
 
@@ -66,9 +68,9 @@ func NewTokens(secrets ...string) (*Tokens, error) {
 		if len(s) < minSecret {
 			return nil, ErrSecrets
 		}
-		t.secrets = append(t.secrets, []byte(s))
+		t.signers = append(t.signers, newSigner([]byte(s)))
 	}
-	if len(t.secrets) == 0 {
+	if len(t.signers) == 0 {
 		return nil, ErrSecrets
 	}
 	return t, nil
@@ -87,7 +89,7 @@ func (t *Tokens) Issue(kind Kind, subject string, ttl time.Duration) (string, er
 		return "", fmt.Errorf("draw nonce: %w", err)
 	}
 	b = append(append(b, nonce[:]...), subject...)
-	return base64.RawURLEncoding.EncodeToString(append(b, code(t.secrets[0], b)...)), nil
+	return base64.RawURLEncoding.EncodeToString(append(b, t.signers[0].code(b)...)), nil
 }
 
 // Verify checks that a token allows a subject at an instant. It returns ErrForbidden,
@@ -131,14 +133,24 @@ func (t *Tokens) Open(kind Kind, token string, now time.Time) (subject string, u
 
 func (t *Tokens) signed(payload, sum []byte) bool {
 	ok := false
-	for _, secret := range t.secrets {
-		ok = hmac.Equal(sum, code(secret, payload)) || ok
+	for _, s := range t.signers {
+		ok = hmac.Equal(sum, s.code(payload)) || ok
 	}
 	return ok
 }
 
-func code(secret, payload []byte) []byte {
-	mac := hmac.New(sha256.New, secret)
+// signer computes codes with one secret. What the key makes of the hash is kept with the
+// pooled hashes, since it costs as much as hashing a token.
+type signer struct{ pool sync.Pool } // of hash.Hash
+
+func newSigner(secret []byte) *signer {
+	return &signer{pool: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
+}
+
+func (s *signer) code(payload []byte) []byte {
+	mac := s.pool.Get().(hash.Hash) //nolint:forcetypeassert // it holds nothing else
+	defer s.pool.Put(mac)
+	mac.Reset()
 	mac.Write([]byte(codeContext))
 	mac.Write(payload)
 	return mac.Sum(nil)[:codeLen]

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Lending returns a listener whose connections a handler of this package may take out of
@@ -28,10 +29,11 @@ func (l lender) Accept() (net.Conn, error) {
 	return &lentConn{Conn: conn}, nil
 }
 
-// lentConn is a connection until it is taken; then closing it does nothing.
+// lentConn is a connection until it is taken; then closing it and setting its deadlines
+// does nothing.
 type lentConn struct {
 	net.Conn
-	taken bool // set by the hijacking handler, whose return fasthttp waits for
+	taken bool // set by a handler, whose return fasthttp waits for
 }
 
 func (c *lentConn) take() net.Conn {
@@ -47,10 +49,35 @@ func (c *lentConn) Close() error {
 	return c.Conn.Close()
 }
 
+// SetDeadline, like the two below, is what fasthttp does after a handler.
+func (c *lentConn) SetDeadline(t time.Time) error {
+	if c.taken {
+		return nil
+	}
+	return c.Conn.SetDeadline(t)
+}
+
+// SetReadDeadline: see SetDeadline.
+func (c *lentConn) SetReadDeadline(t time.Time) error {
+	if c.taken {
+		return nil
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+// SetWriteDeadline: see SetDeadline.
+func (c *lentConn) SetWriteDeadline(t time.Time) error {
+	if c.taken {
+		return nil
+	}
+	return c.Conn.SetWriteDeadline(t)
+}
+
 // hijackWriter is a response writer over a socket on which nothing was answered
 // yet: it is hijacked by the upgrade, or carries one short refusal.
 type hijackWriter struct {
 	conn     net.Conn
+	lent     *lentConn // in place of conn: to be taken by Hijack
 	header   http.Header
 	status   int
 	body     strings.Builder
@@ -93,6 +120,9 @@ func (w *hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, errors.New("connection is hijacked already")
 	}
 	w.hijacked = true
+	if w.lent != nil {
+		w.conn = w.lent.take()
+	}
 	w.nothing = bufio.ReadWriter{Reader: &w.reader, Writer: &w.writer}
 	return w.conn, &w.nothing, nil
 }

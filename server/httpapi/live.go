@@ -1,32 +1,39 @@
 package httpapi
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/gofiber/fiber/v2"
 
 	"anxin/hub"
 )
 
-// Live serves GET /v1/live: it hands the connection to the hub, which upgrades
-// it and serves it in a goroutine of its own. The app needs a [Lending] listener.
+// Live serves GET /v1/live: it hands the connection to the hub, which upgrades it and
+// serves it in a goroutine of its own. The app needs a [Lending] listener.
 //
-// What is refused before the connection is given away is answered like any
-// other request. Afterwards nothing of Fiber's request is used any more, since
-// its memory serves the next one.
+// The upgrade is made here and not after Fiber's request: that is a goroutine of its own
+// for each connection, whose stack would have to grow for it, and a refusal is an answer
+// like any other this way. Once the connection is taken, Fiber reaches it no more.
 func Live(h *hub.Hub) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		r := upgradeRequest(c)
-		if refusal := h.Check(r); refusal != nil {
+		lent, ok := c.Context().Conn().(*lentConn)
+		if !ok {
+			return errInternal // not on a listener of Lending
+		}
+		r := handshakes.Get().(*handshake) //nolint:forcetypeassert // it holds nothing else
+		defer handshakes.Put(r)
+		err := h.Upgrade(&hijackWriter{lent: lent}, r.read(c))
+		if refusal, ok := errors.AsType[*hub.RefusalError](err); ok {
 			return sendRefusal(c, refusal)
 		}
+		// With any other error the connection is gone.
 		c.Context().HijackSetNoResponse(true)
-		c.Context().Hijack(func(conn net.Conn) { serveLive(h, r, conn) })
-		// For logs and metrics that look at the response; the hub writes the
-		// real one.
-		c.Status(fiber.StatusSwitchingProtocols)
+		c.Context().Hijack(func(net.Conn) {})
+		c.Status(fiber.StatusSwitchingProtocols) // for the log; the hub wrote the real one
 		return nil
 	}
 }
@@ -41,36 +48,32 @@ func sendRefusal(c *fiber.Ctx, refusal *hub.RefusalError) error {
 }
 
 // upgradeHeaders are all that the handshake looks at, in canonical form.
-var upgradeHeaders = []string{
+var upgradeHeaders = [...]string{
 	"Connection", "Upgrade", "Origin",
 	"Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Protocol",
 }
 
-// upgradeRequest copies what the hub needs out of Fiber's memory. The remote
-// address is the one that Fiber's proxy settings yield.
-func upgradeRequest(c *fiber.Ctx) *http.Request {
-	r := &http.Request{
-		Method:     strings.Clone(c.Method()),
-		Proto:      "HTTP/1.1",
-		ProtoMajor: 1,
-		ProtoMinor: 1,
-		Host:       string(c.Request().Host()),
-		RemoteAddr: strings.Clone(c.IP()),
-		Header:     make(http.Header, len(upgradeHeaders)),
-	}
-	values := make([]string, len(upgradeHeaders)) // one array for all fields
-	for i, name := range upgradeHeaders {
-		if value := c.Request().Header.Peek(name); len(value) > 0 {
-			values[i] = string(value)
-			r.Header[name] = values[i : i+1 : i+1]
-		}
-	}
-	return r
+// handshake is a request as the hub takes it, with its memory.
+type handshake struct {
+	http.Request
+	values [len(upgradeHeaders)]string
 }
 
-func serveLive(h *hub.Hub, r *http.Request, conn net.Conn) {
-	w := newHijackWriter(conn, nil)
-	if err := h.Upgrade(w, r); err != nil {
-		w.finish()
+// handshakes lends them: the hub keeps nothing of a request.
+var handshakes = sync.Pool{New: func() any {
+	return &handshake{Request: http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header, len(upgradeHeaders))}}
+}}
+
+// read copies what the hub needs out of Fiber's memory. The remote address is the one
+// that Fiber's proxy settings yield.
+func (r *handshake) read(c *fiber.Ctx) *http.Request {
+	r.Method, r.Host, r.RemoteAddr = strings.Clone(c.Method()), string(c.Request().Host()), strings.Clone(c.IP())
+	clear(r.Header)
+	for i, name := range upgradeHeaders {
+		if value := c.Request().Header.Peek(name); len(value) > 0 {
+			r.values[i] = string(value)
+			r.Header[name] = r.values[i : i+1 : i+1]
+		}
 	}
+	return &r.Request
 }

@@ -59,11 +59,16 @@ type liveNode struct {
 
 func startLive(tb testing.TB, limits hub.Limits) *liveNode {
 	tb.Helper()
+	return startLiveHub(tb, hub.Config{Limits: limits})
+}
+
+func startLiveHub(tb testing.TB, cfg hub.Config) *liveNode {
+	tb.Helper()
 	log := logrus.New()
 	log.SetOutput(tb.Output())
-	n := &liveNode{truth: &liveTruth{}, app: fiber.New(fiber.Config{DisableStartupMessage: true})}
+	n := &liveNode{truth: &liveTruth{}, app: fiber.New(fiber.Config{DisableStartupMessage: true, ReadTimeout: readTimeout, WriteTimeout: writeTimeout})}
 	var err error
-	n.Hub, err = hub.New(hub.Config{Limits: limits}, hub.Deps{
+	n.Hub, err = hub.New(cfg, hub.Deps{
 		Source: n.truth, Authorizer: n.truth, Bus: membus.New().Join(), Log: log,
 	})
 	if err != nil {
@@ -206,13 +211,30 @@ func TestLiveRefusesWithProblems(t *testing.T) {
 		t.Fatal("a foreign origin was let in")
 	}
 	wantLiveProblem(t, foreign, fiber.StatusForbidden, "origin")
-	_, full, err := n.dial(t, nil) // refused after the hijack
+	_, full, err := n.dial(t, nil) // refused by the node, not for what it asks
 	if err == nil {
 		t.Fatal("the limit was not kept")
 	}
 	wantLiveProblem(t, full, fiber.StatusTooManyRequests, "connections_per_address")
 	if full.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
+	}
+}
+
+// The limit on anonymous connections is a deadline of the socket, which Fiber's server
+// sets too, and clears after each request.
+func TestLiveConnectionThatAsksForNothingIsClosed(t *testing.T) {
+	t.Parallel()
+	n := startLiveHub(t, hub.Config{SubscribeWithin: 50 * time.Millisecond})
+	conn, _, err := n.dial(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(livePatience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err = conn.ReadMessage(); !websocket.IsCloseError(err, int(hub.CloseSubscribeTimeout)) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -75,19 +75,27 @@ func (a *api) log(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	line := a.deps.Log.WithFields(logrus.Fields{
-		"method": strings.Clone(c.Method()), "route": route, "status": c.Response().StatusCode(),
-		"ms": time.Since(began).Milliseconds(), "bytes": len(c.Response().Body()), "request_id": requestID(c),
-	})
+	level := logrus.InfoLevel
 	switch {
 	case c.Response().StatusCode() >= http.StatusInternalServerError:
-		line.Error("request")
+		level = logrus.ErrorLevel
 	case slices.Contains(frequent, route):
-		line.Debug("request")
-	default:
-		line.Info("request")
+		level = logrus.DebugLevel
 	}
+	if !enabled(a.deps.Log, level) { // so that it is not made for nothing
+		return nil
+	}
+	a.deps.Log.WithFields(logrus.Fields{
+		"method": strings.Clone(c.Method()), "route": route, "status": c.Response().StatusCode(),
+		"ms": time.Since(began).Milliseconds(), "bytes": len(c.Response().Body()), "request_id": requestID(c),
+	}).Log(level, "request")
 	return nil
+}
+
+// enabled says whether a line of the level would be written, as far as the log can tell.
+func enabled(log logrus.FieldLogger, level logrus.Level) bool {
+	leveled, ok := log.(interface{ IsLevelEnabled(level logrus.Level) bool })
+	return !ok || leveled.IsLevelEnabled(level)
 }
 
 // frequent is what probes and browsers ask for all the time: kept out of the normal log.

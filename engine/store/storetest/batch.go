@@ -60,6 +60,26 @@ func testOrdersByNo(t *testing.T, s engine.Store) {
 	}
 }
 
+func testViews(t *testing.T, s engine.Store) {
+	t.Helper()
+	want := make(map[string]order.Order)
+	names := []string{"nobody"}
+	for i := range 300 { // more than the largest statement asks for
+		o := created(t, s, fmt.Sprintf("A%d", i))
+		o.Payer.Phone, o.Payer.Email, o.Payer.Push = "", "", nil
+		want[o.OrderNo], names = o, append(names, o.OrderNo)
+	}
+	got := make(map[string]order.Order)
+	if err := s.Views(ended(t), names, func(o *order.Order) error { got[o.OrderNo] = *o; return nil }); err != nil {
+		t.Fatalf("read views: %v", err)
+	}
+	equal(t, "orders", got, want)
+	enough, seen := errors.New("enough"), 0
+	if err := s.Views(t.Context(), names, func(*order.Order) error { seen++; return enough }); !errors.Is(err, enough) || seen != 1 {
+		t.Errorf("after %d views: %v", seen, err)
+	}
+}
+
 func testPendingCallbacks(t *testing.T, s engine.Store) {
 	t.Helper()
 	at := func(key string, state engine.CallbackState, received order.Time) engine.Callback {

@@ -23,6 +23,7 @@ func Run(t *testing.T, open func(t *testing.T) engine.Store) {
 		"a commit whose context has ended is not written":           testEndedContext,
 		"each of many commits has its own outcome":                  testCommitEach,
 		"orders are found by their numbers":                         testOrdersByNo,
+		"orders are lent without their contacts":                    testViews,
 		"pending callbacks are paged in the order of receipt":       testPendingCallbacks,
 		"events are paged from any seq":                             testEventsPaged,
 		"seqs are told of the orders that exist":                    testSeqs,
