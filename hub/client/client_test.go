@@ -347,15 +347,27 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestDelaysDoubleUpToHalfAMinute(t *testing.T) {
+func TestDelaysDoubleToFourSecondsAndGetLongAfterAMinute(t *testing.T) {
 	t.Parallel()
-	var b backoff
-	for attempt := range 100 {
-		bound := min(firstDelay<<min(attempt, 20), lastDelay)
-		if d := b.next(); d < 0 || d >= bound {
-			t.Fatalf("attempt %d waits %v", attempt, d)
+	longest := func(attempts int) (most time.Duration) {
+		for range 200 {
+			b := backoff{attempts: attempts}
+			d := b.next()
+			if d < 0 || b.attempts != attempts+1 {
+				t.Fatalf("attempt %d waits %v", attempts, d)
+			}
+			most = max(most, d)
+		}
+		return most
+	}
+	for attempts, bound := range map[int]time.Duration{
+		0: firstDelay, 1: 2 * firstDelay, 3: lastDelay, 10: lastDelay, patientAttempts - 1: lastDelay, patientAttempts: longDelay, 1000: longDelay,
+	} {
+		if most := longest(attempts); most >= bound || most < bound/2 {
+			t.Errorf("attempt %d waits %v at most, want nearly %v", attempts, most, bound)
 		}
 	}
+	b := backoff{attempts: 1000}
 	b.reset()
 	if d := b.next(); d >= firstDelay {
 		t.Errorf("after a success the first delay is %v", d)

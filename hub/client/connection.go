@@ -82,7 +82,7 @@ func refused(response *http.Response, err error) outcome {
 	out.permanent = status >= 400 && status < 500 &&
 		status != http.StatusTooManyRequests && status != http.StatusRequestTimeout
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		out.notBefore = min(time.Duration(seconds)*time.Second, lastDelay)
+		out.notBefore = min(time.Duration(seconds)*time.Second, longDelay)
 	}
 	return out
 }

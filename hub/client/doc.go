@@ -11,7 +11,8 @@
 //
 // The client keeps one connection for all topics. When it is cut off it
 // connects again after a random time of up to half a second, then up to twice
-// that, and so on to thirty seconds, and continues each topic after the last
-// state that it has. The handler therefore sees each topic's seq only rise, and
-// since each frame carries the whole state, the last frame is always enough.
+// that, and so on to four seconds, for about a minute, and then to thirty, and
+// continues each topic after the last state that it has. The handler therefore
+// sees each topic's seq only rise, and since each frame carries the whole state,
+// the last frame is always enough.
 package client
