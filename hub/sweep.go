@@ -7,13 +7,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 )
 
 const (
 	// sweepBatch is how many topics one question to the Source names: large
-	// enough to be cheap, small enough for the parameters of one SQL statement.
-	sweepBatch = 500
+	// enough to be cheap, small enough to hold nobody up for long.
+	sweepBatch = 64
 	// sweepReaders bounds how many topics are read from the Source at a time.
 	sweepReaders = 8
 	// settleTime is left to a message that is on its way while the sweep
@@ -56,48 +57,84 @@ func (c *checklist) take() []string {
 	return names
 }
 
-// sweep compares watched topics with the Source: all of them every SweepEvery,
-// and those on the checklist at once. So a lost message costs latency only.
+// sweep compares watched topics with the Source: each of them every SweepEvery, and
+// those on the checklist at once. So a lost message costs latency only. It goes from shard
+// to shard, evenly over the period: all topics in one go would keep the processors from the
+// updates for as long as that takes, and give every one of them another time each round.
 func (h *Hub) sweep(ctx context.Context) {
-	tick := time.NewTicker(h.cfg.SweepEvery)
+	tick := time.NewTicker(h.cfg.SweepEvery / shardCount)
 	defer tick.Stop()
-	failing := false
-	for {
-		var err error
+	found := make(chan finding, 1)
+	var mender sync.WaitGroup
+	mender.Go(func() { h.mend(ctx, found) })
+	defer mender.Wait()
+	defer close(found)
+	failing := trouble{log: h.log}
+	for i := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-h.checks.wake:
-			err = h.compare(ctx, h.checks.take())
+			failing.note(ctx, h.compare(ctx, h.checks.take(), found))
 		case <-tick.C:
 			began := time.Now()
-			err = h.compare(ctx, h.topics.names())
-			h.count.sweeps.Add(1)
+			if names := h.topics.namesOf(i); len(names) > 0 {
+				failing.note(ctx, h.compare(ctx, names, found))
+			}
 			h.count.sweepTime.Add(int64(time.Since(began)))
+			if i = (i + 1) % shardCount; i == 0 {
+				h.count.sweeps.Add(1)
+			}
 		}
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil && !failing {
-			h.log.WithError(err).Warn("hub: sweep cannot read the source")
-		}
-		failing = err != nil
 	}
 }
 
-func (h *Hub) compare(ctx context.Context, names []string) error {
-	var late []lateTopic
+// trouble logs the first of the failures in a row, but not those of the end.
+type trouble struct {
+	log  logrus.FieldLogger
+	last error
+}
+
+func (t *trouble) note(ctx context.Context, err error) {
+	if err != nil && t.last == nil && ctx.Err() == nil {
+		t.log.WithError(err).Warn("hub: sweep cannot read the source")
+	}
+	t.last = err
+}
+
+// finding is topics that were late when they were compared.
+type finding struct {
+	late []lateTopic
+	at   time.Time
+}
+
+func (h *Hub) compare(ctx context.Context, names []string, found chan<- finding) error {
 	for batch := range slices.Chunk(names, sweepBatch) {
-		found, err := h.findLate(ctx, batch)
+		late, err := h.findLate(ctx, batch)
 		if err != nil {
 			return err
 		}
-		late = append(late, found...)
+		if len(late) == 0 {
+			continue
+		}
+		select {
+		case found <- finding{late, time.Now()}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	if len(late) == 0 || !pause(ctx, settleTime) {
-		return nil
+	return nil
+}
+
+// mend repairs what the comparisons found, while these go on.
+func (h *Hub) mend(ctx context.Context, found <-chan finding) {
+	failing := trouble{log: h.log}
+	for f := range found {
+		if !pause(ctx, settleTime-time.Since(f.at)) {
+			continue // until the sweep has ended
+		}
+		failing.note(ctx, h.repair(ctx, f.late))
 	}
-	return h.repair(ctx, late)
 }
 
 type lateTopic struct {

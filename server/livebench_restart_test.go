@@ -43,7 +43,7 @@ func BenchmarkRestart(b *testing.B) {
 	stopped := time.Since(began)
 	crowd.expectAll()
 	p = startServerAt(b, dir, address, quiet...)
-	crowd.begin(time.Now())
+	crowd.began(time.Now())
 	for i := range restartChanged {
 		crowd.expectSeq(i, claimed(b, p, orderName(i)))
 	}
@@ -77,14 +77,15 @@ type returning struct {
 	mu     sync.Mutex // guards what follows
 	seqs   []int64
 	wanted []int64
-	backAt []time.Duration // from the restart; 0 for not yet
-	start  time.Time
+	away   bool        // the server has ended
+	back   []time.Time // when each had its state from the new one; zero for not yet
+	start  time.Time   // when that was ready
 	news   chan struct{}
 }
 
 func newReturning(tokens []string) *returning {
 	n := len(tokens)
-	r := &returning{tokens: tokens, seqs: make([]int64, n), wanted: make([]int64, n), backAt: make([]time.Duration, n), news: make(chan struct{}, 1)}
+	r := &returning{tokens: tokens, seqs: make([]int64, n), wanted: make([]int64, n), back: make([]time.Time, n), news: make(chan struct{}, 1)}
 	r.ready.Add(n)
 	return r
 }
@@ -118,8 +119,8 @@ func (r *returning) got(i int, f client.Frame) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.seqs[i] = f.Seq
-	if !r.start.IsZero() && r.backAt[i] == 0 {
-		r.backAt[i] = max(time.Since(r.start), 1)
+	if r.away && r.back[i].IsZero() {
+		r.back[i] = time.Now()
 	}
 	select {
 	case r.news <- struct{}{}:
@@ -132,6 +133,7 @@ func (r *returning) expectAll() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	copy(r.wanted, r.seqs)
+	r.away = true
 }
 
 func (r *returning) expectSeq(i int, seq int64) {
@@ -140,7 +142,7 @@ func (r *returning) expectSeq(i int, seq int64) {
 	r.wanted[i] = seq
 }
 
-func (r *returning) begin(now time.Time) {
+func (r *returning) began(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.start = now
@@ -161,25 +163,29 @@ func (r *returning) await(b *testing.B) {
 func (r *returning) complete() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, at := range r.backAt {
-		if at == 0 || r.seqs[i] < r.wanted[i] { // a claimed order moves on by itself
+	for i, at := range r.back {
+		if at.IsZero() || r.seqs[i] < r.wanted[i] { // a claimed order moves on by itself
 			return false
 		}
 	}
 	return true
 }
 
+// after tells how long after the server was ready a client was back. A few are back in
+// the moment before that is noticed.
+func (r *returning) after(i int) time.Duration { return max(r.back[i].Sub(r.start), 0) }
+
 func (r *returning) last() (last time.Duration) {
-	for _, at := range r.backAt {
-		last = max(last, at)
+	for i := range r.back {
+		last = max(last, r.after(i))
 	}
 	return last
 }
 
 func (r *returning) curve() (text string, most int) {
 	counts := make([]int, r.last()/curveStep+1)
-	for _, at := range r.backAt {
-		counts[at/curveStep]++
+	for i := range r.back {
+		counts[r.after(i)/curveStep]++
 	}
 	for _, n := range counts {
 		most = max(most, n)

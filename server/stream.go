@@ -132,8 +132,10 @@ func (s *stream) Seqs(ctx context.Context, topics []string) (map[string]int64, e
 		return nil, fmt.Errorf("read seqs: %w", err)
 	}
 	seqs := make(map[string]int64, len(known))
-	for orderNo, seq := range known {
-		seqs[orderTopic+orderNo] = seq
+	for _, topic := range topics {
+		if orderNo, ok := strings.CutPrefix(topic, orderTopic); ok && known[orderNo] > 0 {
+			seqs[topic] = known[orderNo]
+		}
 	}
 	if slices.Contains(topics, auth.TopicAnnouncements) {
 		_, version, err := s.announcements.Active(ctx)

@@ -185,6 +185,8 @@ func inLists(ctx context.Context, statements map[int]*sql.Stmt, orderNos []strin
 			size = one
 		case n <= few:
 			size = few
+		case n <= dozens:
+			size = dozens
 		}
 		args := make([]any, size)
 		for i := range args {

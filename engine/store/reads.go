@@ -49,11 +49,12 @@ func bounded(limit int) int {
 }
 
 // How many orders one statement asks for. A list is padded up to the next size, so that
-// three prepared statements serve every length.
+// four prepared statements serve every length.
 const (
-	one  = 1
-	few  = 16
-	many = 256
+	one    = 1
+	few    = 16
+	dozens = 64
+	many   = 256
 )
 
 // reads are the prepared statements of the reading pool.
@@ -104,7 +105,7 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 		*into = statement
 	}
 	for columns, into := range map[string]map[int]*sql.Stmt{`order_no, seq`: r.seqs, `state, contact`: r.byNo, `state`: r.views} {
-		for _, size := range []int{one, few, many} {
+		for _, size := range []int{one, few, dozens, many} {
 			//nolint:sqlclosecheck // closed with pool
 			statement, err := pool.PrepareContext(ctx, positional(`SELECT `+columns+` FROM orders WHERE order_no IN (`+placeholders(size)+`)`))
 			if err != nil {
