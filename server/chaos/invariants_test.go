@@ -162,15 +162,17 @@ func (w *world) judgeCallbacks(ctx context.Context, s *store.Store, f *fate) {
 }
 
 // lateness of promised attempts. A second counts as kept; what never came, or came when
-// no payer waits any more, is broken.
+// no payer waits any more, is broken. What was late in a server that had just started is
+// told apart: it has then to do what it could not while it was away.
 type lateness struct {
-	kept, late, broken, excused int
-	worst                       time.Duration
+	kept, late, rushed, broken, excused int
+	worst                               time.Duration
 }
 
 const (
 	keptWithin   = time.Second
 	brokenBeyond = 30 * time.Second
+	justStarted  = 10 * time.Second
 )
 
 func (w *world) judgePromises(f *fate) {
@@ -203,6 +205,9 @@ func (l *lateness) score(w *world, f *fate, ev order.Event, ended time.Time) {
 		l.kept++
 	case late <= brokenBeyond:
 		l.late++
+		if ev.NextAttemptAt.Std().Sub(w.server.upSince(ev.NextAttemptAt.Std())) < justStarted {
+			l.rushed++
+		}
 	default:
 		l.broken++
 		w.wrongs.add("promise broken", "%s: promised at seq %d for %v, %v late", f.no, ev.Seq, ev.NextAttemptAt, late)
@@ -229,6 +234,7 @@ func (w *world) report() {
 	w.t.Logf("%d callbacks acknowledged, %d questions asked, %d frames shown, %d webhooks accepted in %d sendings",
 		callbacks, w.gateway.asked, frames, told, w.backend.sends)
 	w.reportMessages()
-	w.t.Logf("promises: %d kept within %v, %d later, %d broken, %d met a dead server; worst %v", p.kept, keptWithin, p.late, p.broken, p.excused, p.worst)
+	w.t.Logf("promises: %d kept within %v, %d later (%d of them in the first %v of a life), %d broken, %d met a dead server; worst %v",
+		p.kept, keptWithin, p.late, p.rushed, justStarted, p.broken, p.excused, p.worst)
 	w.t.Logf("%d violations", w.wrongs.total())
 }

@@ -337,6 +337,18 @@ func (s *server) backBy(from, to time.Time) time.Time {
 	return back
 }
 
+// upSince returns when the life began that the server was in at a time; zero in the first.
+func (s *server) upSince(at time.Time) (since time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.downs {
+		if !d.to.After(at) {
+			since = d.to
+		}
+	}
+	return since
+}
+
 // stop asks for a graceful end and insists after a while.
 func (s *server) stop() {
 	s.mu.Lock()

@@ -74,13 +74,14 @@ func (w *world) each(fates []*fate, do func(f *fate)) {
 }
 
 func (w *world) read(f *fate) view {
+	asked := time.Now() // what the answer lacks may have happened since
 	status, answer := w.insist(f, http.MethodGet, "/v1/orders/"+f.no, asBackend, nil)
 	if status != http.StatusOK {
 		w.wrongs.add("lost order", "%s: %d %s", f.no, status, answer)
 		return view{}
 	}
 	v := decode[view](w, f, answer)
-	v.read = time.Now()
+	v.read = asked
 	return v
 }
 
