@@ -280,9 +280,9 @@ func (c *correspondence) judgeRecords() {
 	for _, r := range c.records {
 		switch {
 		case r.Status == notify.StatusSending && now > r.UpdatedAt.Add(stuckAfter):
-			c.w.wrongs.add("record", "%s: %s by %s is being sent for ever", c.f.no, r.Notice, r.Channel)
+			c.w.wrongs.add("record", "%s: %s by %s is being sent for ever: %v", c.f.no, r.Notice, r.Channel, r.History)
 		case r.Status == notify.StatusWaiting && r.Notice != news(current.Status, current.Stage):
-			c.w.wrongs.add("record", "%s: %s by %s waits to be sent and is over", c.f.no, r.Notice, r.Channel)
+			c.w.wrongs.add("record", "%s: %s by %s waits to be sent and is over since seq %d: %v", c.f.no, r.Notice, r.Channel, current.Seq, r.History)
 		}
 	}
 }
