@@ -135,7 +135,7 @@ func (e *Engine) previewOf(f notify.Facts, n notify.Notice, current bool) []Prev
 			p.To = to[0].To.Mask()
 		}
 		if text, err := catalogue.Render(n, c, f.Order, e.frame(f)); err == nil {
-			said := text.For(c)
+			said := e.textFor(c, text, f.Order.Backend, e.frame(f), "")
 			p.Title, p.Body = said.Title, said.Body
 			if c == notify.SMS {
 				p.Size = notify.SizeOf(said.Body)

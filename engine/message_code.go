@@ -121,7 +121,7 @@ func (e *Engine) codeTo(ctx context.Context, c code, f notify.Facts, to notify.C
 			break
 		}
 		job := errand{via: via, key: via.task(task)}
-		failed, err := e.trySend(ctx, &job, &r, to, text, Commit{Messages: &MessageWrites{Counts: counts}})
+		failed, err := e.trySend(ctx, &job, &r, to, text, e.textFor(to.Channel, text, f.Order.Backend, frame, ""), Commit{Messages: &MessageWrites{Counts: counts}})
 		if err != nil || failed == nil || failed.Kind == notify.KindMaybeSent || failed.Kind == notify.KindAddress {
 			return errors.Join(err, asError(failed))
 		}
@@ -137,8 +137,9 @@ func asError(failed *notify.SendError) error {
 	return failed
 }
 
-// trySend makes one try of a message that no task stands behind; with is committed before it.
-func (e *Engine) trySend(ctx context.Context, job *errand, r *notify.Record, to notify.Contact, text notify.Texted, with Commit) (*notify.SendError, error) {
+// trySend makes one try of a message that no task stands behind; with is committed before
+// it, carried is what goes out of the text.
+func (e *Engine) trySend(ctx context.Context, job *errand, r *notify.Record, to notify.Contact, text notify.Texted, carried notify.Text, with Commit) (*notify.SendError, error) {
 	defer job.release()
 	r.Provider = job.via.Name
 	*r = r.Move(notify.StatusSending, "", now())
@@ -149,7 +150,7 @@ func (e *Engine) trySend(ctx context.Context, job *errand, r *notify.Record, to 
 	job.record = *r
 	job.message = notify.Message{
 		ID: r.ID, OrderNo: r.OrderNo, Notice: r.Notice, Channel: r.Channel, To: to.To, Language: r.Language, Template: r.Template,
-		Version: r.Version, Text: text.For(r.Channel), SMS: text.Providers[r.Provider],
+		Version: r.Version, Text: carried, SMS: text.Providers[r.Provider],
 		CollapseKey: notify.CollapseKey(r.ID), TTL: codeTTL,
 	}
 	receipt, took, failed := e.sendMessage(ctx, *job)

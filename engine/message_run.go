@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"anxin/engine/crash"
@@ -266,7 +267,7 @@ func (e *Engine) compose(r notify.Record, to notify.Contact, text notify.Texted,
 	m := notify.Message{
 		ID: r.ID, OrderNo: r.OrderNo, Notice: r.Notice, Channel: r.Channel, To: to.To,
 		Language: r.Language, Template: r.Template, Version: r.Version,
-		Text: text.For(r.Channel), SMS: text.Providers[r.Provider],
+		SMS:         text.Providers[r.Provider],
 		CollapseKey: notify.CollapseKey(r.OrderNo), Link: f.Link, TTL: waitingTTL,
 	}
 	if r.Notice.Result() {
@@ -275,7 +276,30 @@ func (e *Engine) compose(r notify.Record, to notify.Contact, text notify.Texted,
 	if rule.Optional || to.OptedIn {
 		m.Unsubscribe = e.messages.deps.Links.Unsubscribe(InboxID(o.Backend, o.Payer.ID), r.Channel)
 	}
+	m.Text = e.textFor(r.Channel, text, o.Backend, f, m.Unsubscribe)
 	return m
+}
+
+// textFor returns what a channel carries of a text.
+func (e *Engine) textFor(c notify.Channel, text notify.Texted, backend string, f notify.Frame, unsubscribe string) notify.Text {
+	if c != notify.Email {
+		return text.For(c)
+	}
+	look := notify.Look{}
+	if e.messages.deps.Look != nil {
+		look = e.messages.deps.Look(backend)
+	}
+	look.Brand = f.Brand
+	link := f.Link
+	if name, _, _ := strings.Cut(text.Template, "/"); name == string(notify.NoticeCode) {
+		link = "" // the page that asks for the code is open
+	}
+	mail, err := text.Mail(look, link, unsubscribe)
+	if err != nil { // plain text is a mail too
+		e.deps.Log.WithError(err).Error("write mail")
+		return text.For(c)
+	}
+	return mail
 }
 
 // countsFor are the bounds that a new message counts against.

@@ -157,7 +157,9 @@ type MessageDeps struct {
 	Inbox     InboxListener // nil = nobody watches inboxes
 	// Brand names the merchant behind a backend, and where its payers find a person;
 	// either may be empty. nil = it has no name.
-	Brand  func(backend string) (name, support string)
+	Brand func(backend string) (name, support string)
+	// Look says how the mails of a backend look; nil = all as ours.
+	Look   func(backend string) notify.Look
 	Alerts notify.AlertPlan // to operators, by the robots among the providers
 }
 

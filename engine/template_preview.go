@@ -125,14 +125,14 @@ func isOf(text notify.Texted, t notify.Template) bool {
 
 func (e *Engine) previewTemplate(catalogue *notify.Catalogue, s notify.Sample, language string, c notify.Channel, brand string) (TemplatePreview, notify.Texted, error) {
 	p := TemplatePreview{Sample: s.Name, Language: language, Channel: c, Providers: []ProviderPreview{}}
-	notice, text, err := e.writeSample(catalogue, s, language, c, brand)
+	notice, text, frame, err := e.writeSample(catalogue, s, language, c, brand)
 	if s.Order.OrderNo != "" {
 		p.Diagnosis = s.Order.Diagnosis()
 	}
 	if err != nil || notice == "" {
 		return p, text, err
 	}
-	p.Notice, p.Template, p.Version, p.Text = notice, text.Template, text.Version, text.For(c)
+	p.Notice, p.Template, p.Version, p.Text = notice, text.Template, text.Version, e.textFor(c, text, "", frame, "")
 	if c == notify.SMS {
 		p.Size = notify.SizeOf(p.Text.Body)
 	}
@@ -146,7 +146,7 @@ func (e *Engine) previewTemplate(catalogue *notify.Catalogue, s notify.Sample, l
 const sampleCodeLife = 10 * time.Minute
 
 // writeSample writes what is told of a sample, in the name of a brand, or of everybody's.
-func (e *Engine) writeSample(catalogue *notify.Catalogue, s notify.Sample, language string, c notify.Channel, brand string) (notify.Notice, notify.Texted, error) {
+func (e *Engine) writeSample(catalogue *notify.Catalogue, s notify.Sample, language string, c notify.Channel, brand string) (notify.Notice, notify.Texted, notify.Frame, error) {
 	frame := e.frame(notify.Facts{Order: s.Order, Records: s.Records, Now: now()})
 	frame.Language = language
 	frame.Brand = cmp.Or(brand, frame.Brand)
@@ -163,5 +163,5 @@ func (e *Engine) writeSample(catalogue *notify.Catalogue, s notify.Sample, langu
 	case notice != "":
 		text, err = catalogue.Render(notice, c, s.Order, frame)
 	}
-	return notice, text, err
+	return notice, text, frame, err
 }

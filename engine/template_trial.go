@@ -50,7 +50,7 @@ func (e *Engine) TrySend(ctx context.Context, t Trial) (notify.Record, error) {
 	if err != nil {
 		return notify.Record{}, err
 	}
-	text, err := e.trialText(ctx, t)
+	text, frame, err := e.trialText(ctx, t)
 	if err != nil {
 		return notify.Record{}, err
 	}
@@ -69,7 +69,8 @@ func (e *Engine) TrySend(ctx context.Context, t Trial) (notify.Record, error) {
 		return notify.Record{}, ErrBusy
 	}
 	job := errand{via: free, key: free.task(task)}
-	_, err = e.trySend(ctx, &job, &r, to, text.AsTest(), Commit{
+	marked := text.AsTest()
+	_, err = e.trySend(ctx, &job, &r, to, marked, e.textFor(t.Via, marked, "", frame, ""), Commit{
 		Messages: &MessageWrites{Counts: e.trialCounts(t.Via, at)},
 		Audit: &Audit{
 			At: at, Actor: t.Actor, Action: "templates.test", Target: t.at(text.Version), Reason: string(t.Via) + " to " + r.To + " by " + via.Name,
@@ -130,32 +131,32 @@ func (t Trial) address(key notify.Key) (notify.Contact, error) {
 }
 
 // trialText writes what is sent.
-func (e *Engine) trialText(ctx context.Context, t Trial) (notify.Texted, error) {
+func (e *Engine) trialText(ctx context.Context, t Trial) (notify.Texted, notify.Frame, error) {
 	wanted := PreviewWanted{}
 	if t.Version != 0 {
 		wanted.Stored, wanted.Version = &t.TemplateKey, t.Version
 	}
 	catalogue, _, err := e.previewed(ctx, wanted)
 	if err != nil {
-		return notify.Texted{}, err
+		return notify.Texted{}, notify.Frame{}, err
 	}
 	only := notify.Template{Name: t.Name, Language: t.Language, Channel: t.Channel, Brand: t.Brand, Version: t.Version}
 	for _, s := range e.samples() {
 		if t.Sample != "" && s.Name != t.Sample {
 			continue
 		}
-		_, text, err := e.writeSample(catalogue, s, t.Language, t.Via, only.Brand)
+		_, text, frame, err := e.writeSample(catalogue, s, t.Language, t.Via, only.Brand)
 		if err != nil {
-			return notify.Texted{}, err
+			return notify.Texted{}, notify.Frame{}, err
 		}
 		if text.Template == only.Reference() && text.Language == only.Language && (only.Version == 0 || text.Version == only.Version) {
-			return text, nil
+			return text, frame, nil
 		}
 	}
 	if t.Sample != "" {
-		return notify.Texted{}, &order.FieldError{Field: "sample", Reason: "is none that this template is used for"}
+		return notify.Texted{}, notify.Frame{}, &order.FieldError{Field: "sample", Reason: "is none that this template is used for"}
 	}
-	return notify.Texted{}, ErrNoTemplate
+	return notify.Texted{}, notify.Frame{}, ErrNoTemplate
 }
 
 // trialProvider returns who sends the test.

@@ -242,6 +242,8 @@ func TestPreviewsAreWhatGoesOut(t *testing.T) {
 				t.Errorf("%s tells nothing", p.Sample)
 			case p.Notice != "" && p.Channel == notify.SMS && (p.Size != notify.SizeOf(p.Text.Body) || p.Text.Title != ""):
 				t.Errorf("%s is %+v of %+v", p.Sample, p.Size, p.Text)
+			case p.Notice != "" && p.Channel == notify.Email && (strings.Contains(p.Text.HTML, `class="button"`) == (p.Notice == notify.NoticeCode) || !strings.Contains(p.Text.HTML, "Tea &amp; Co")):
+				t.Errorf("the mail of %s is %s", p.Sample, p.Text.HTML)
 			case p.Diagnosis.Located() != strings.Contains(p.Template, "_located") && strings.HasPrefix(p.Sample, "prolonged"):
 				t.Errorf("%s says it by %s", p.Sample, p.Template)
 			}

@@ -85,7 +85,7 @@ func build(ctx context.Context, cfg config.Config, log logrus.FieldLogger) (_ *a
 	if err := a.buildHub(live, tokens); err != nil {
 		return nil, err
 	}
-	if err := a.buildEngine(live, tokens); err != nil {
+	if err := a.buildEngine(ctx, live, tokens); err != nil {
 		return nil, err
 	}
 	live.hub, live.orders, live.inboxes = a.hub, a.engine, a.engine
@@ -132,7 +132,7 @@ func (a *app) bus() (hub.Bus, error) {
 	return bus, nil
 }
 
-func (a *app) buildEngine(live *stream, tokens *auth.Tokens) error {
+func (a *app) buildEngine(ctx context.Context, live *stream, tokens *auth.Tokens) error {
 	channels, err := a.channels()
 	if err != nil {
 		return err
@@ -153,7 +153,7 @@ func (a *app) buildEngine(live *stream, tokens *auth.Tokens) error {
 	if a.sender, err = webhook.NewSender(endpoints); err != nil {
 		return err
 	}
-	told, err := a.messageDeps(live, tokens)
+	told, err := a.messageDeps(ctx, live, tokens)
 	if err != nil {
 		return fmt.Errorf("notifications: %w", err)
 	}

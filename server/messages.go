@@ -65,7 +65,7 @@ func (l links) Unsubscribe(payer string, c notify.Channel) string {
 }
 
 // messageDeps are what the engine tells payers with.
-func (a *app) messageDeps(live *stream, tokens *auth.Tokens) (*engine.MessageDeps, error) {
+func (a *app) messageDeps(ctx context.Context, live *stream, tokens *auth.Tokens) (*engine.MessageDeps, error) {
 	catalogue, err := notify.NewCatalogue(a.cfg.Notifications.Templates)
 	if err != nil {
 		return nil, err
@@ -74,8 +74,12 @@ func (a *app) messageDeps(live *stream, tokens *auth.Tokens) (*engine.MessageDep
 	if err != nil {
 		return nil, err
 	}
+	key, err := a.store.FingerprintKey(ctx, firstFingerprintKey(a.cfg.ContactSecrets))
+	if err != nil {
+		return nil, err
+	}
 	return &engine.MessageDeps{
-		Plan: a.cfg.Notifications.Plan, Catalogue: catalogue, Providers: providers, Key: fingerprintKey(a.cfg.ContactSecrets),
+		Plan: a.cfg.Notifications.Plan, Catalogue: catalogue, Providers: providers, Key: key,
 		Links: links{tokens, a.cfg, a.log}, Inbox: live, Brand: func(backend string) (name, support string) {
 			b, ok := a.cfg.Brands[backend]
 			if !ok {
@@ -83,13 +87,20 @@ func (a *app) messageDeps(live *stream, tokens *auth.Tokens) (*engine.MessageDep
 			}
 			return b.Name, cmp.Or(b.SupportURL, a.cfg.Brand.SupportURL)
 		},
+		Look: func(backend string) notify.Look {
+			b, ok := a.cfg.Brands[backend]
+			if !ok {
+				b = a.cfg.Brand
+			}
+			return notify.Look{AccentLight: b.AccentLight, AccentDark: b.AccentDark}
+		},
 		Alerts: a.cfg.Notifications.Alerts,
 	}, nil
 }
 
-// fingerprintKey is made from the oldest of the secrets: a rotation must not give known
-// addresses new names.
-func fingerprintKey(secrets []config.Secret) notify.Key {
+// firstFingerprintKey is the key of fingerprints of an installation that has none yet, or
+// that named addresses before the store kept it: it was made from the oldest secret.
+func firstFingerprintKey(secrets []config.Secret) notify.Key {
 	mac := hmac.New(sha256.New, []byte(secrets[len(secrets)-1].Reveal()))
 	mac.Write([]byte("anxin fingerprints"))
 	return mac.Sum(nil)

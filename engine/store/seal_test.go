@@ -91,9 +91,18 @@ func TestContactsAreSealed(t *testing.T) {
 func TestContactKeysRotate(t *testing.T) {
 	t.Parallel()
 	dsn := "sqlite:" + filepath.Join(t.TempDir(), "anxin.db")
+	named := notify.Address{Email: secretEmail}
 	for i, secrets := range [][]string{{}, {"one"}, {"two", "one"}} {
 		s := openSealed(t, dsn, secrets...)
 		withContact(t, s, []string{"A0", "A1", "A2"}[i])
+		in := engine.OptIn{Payer: []string{"p0", "p1", "p2"}[i], Channel: notify.Email, Fingerprint: "f", To: named, At: 1}
+		if err := s.Commit(t.Context(), engine.Commit{Messages: &engine.MessageWrites{OptIn: &in}}); err != nil {
+			t.Fatal(err)
+		}
+		// The first word on the key of fingerprints holds, whatever secrets come later.
+		if key, err := s.FingerprintKey(t.Context(), []byte{byte(i)}); err != nil || !bytes.Equal(key, []byte{0}) {
+			t.Errorf("round %d: the key of fingerprints is %v, %v", i, key, err)
+		}
 		if i == 2 {
 			for after, rounds := "", 0; rounds == 0 || after != ""; rounds++ {
 				var err error
@@ -122,6 +131,15 @@ func TestContactKeysRotate(t *testing.T) {
 		err := s.Views(t.Context(), []string{"A0", "A1", "A2"}, func(*order.Order) error { shown++; return nil })
 		if err != nil || shown != 3 { // which needs no contact
 			t.Errorf("with %q alone %d orders are shown, %v", secret, shown, err)
+		}
+		for _, payer := range []string{"p0", "p1", "p2"} {
+			if ins, _, err := s.OptIns(t.Context(), payer); (err == nil) != readable || (readable && (len(ins) != 1 || ins[0].To != named)) {
+				t.Errorf("with %q alone, opt-ins of %s: %+v, %v", secret, payer, ins, err)
+			}
+		}
+		key, err := s.FingerprintKey(t.Context(), []byte{9})
+		if (err == nil) != readable || (readable && !bytes.Equal(key, []byte{0})) {
+			t.Errorf("with %q alone the key of fingerprints is %v, %v", secret, key, err)
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)

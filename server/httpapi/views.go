@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
+	"anxin/engine/notify"
 	"anxin/engine/order"
 	"anxin/server/auth"
 )
@@ -33,35 +33,14 @@ func viewOf(o order.Order) orderView {
 	return orderView{
 		Order: o, Status: o.Status(), Diagnosis: o.Diagnosis(),
 		Payer: payerView{
-			ID: o.Payer.ID, Locale: o.Payer.Locale, Phone: maskPhone(o.Payer.Phone),
-			Email: maskEmail(o.Payer.Email), Push: len(o.Payer.Push),
+			ID: o.Payer.ID, Locale: o.Payer.Locale, Phone: notify.MaskPhone(o.Payer.Phone),
+			Email: notify.MaskEmail(o.Payer.Email), Push: len(o.Payer.Push),
 		},
 	}
 }
 
+// mask stands for what is not shown.
 const mask = "****"
-
-// maskPhone leaves three digits at the front and four at the end, as Chinese carriers
-// print numbers, or nothing of a number too short for that.
-func maskPhone(s string) string {
-	switch {
-	case s == "":
-		return ""
-	case len(s) < 10:
-		return mask
-	}
-	return s[:3] + mask + s[len(s)-4:]
-}
-
-// maskEmail leaves the first character and the domain.
-func maskEmail(s string) string {
-	at := strings.LastIndexByte(s, '@')
-	if s == "" || at < 1 {
-		return ""
-	}
-	_, first := utf8.DecodeRuneInString(s)
-	return s[:first] + "***" + s[at:]
-}
 
 // progressView wraps what a payer may know.
 type progressView struct {
