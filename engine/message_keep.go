@@ -47,7 +47,11 @@ func (e *Engine) reseal(ctx context.Context, store resealer) {
 		if err != nil && ctx.Err() == nil {
 			e.deps.Log.WithError(err).Error("seal contacts anew")
 		}
-		if err != nil || next == "" {
+		if err != nil {
+			return
+		}
+		if next == "" {
+			e.deps.Log.Info("contacts are sealed with the newest secret: older ones are not needed any more")
 			return
 		}
 		after = next
