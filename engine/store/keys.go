@@ -10,6 +10,7 @@ import (
 
 const (
 	fingerprints = "fingerprints"
+	placeOfKey   = "key\x00" + fingerprints // what the sealed text belongs to
 	sqlKeyOf     = `SELECT sealed FROM sealed_keys WHERE name = $1`
 	sqlAddKey    = `INSERT INTO sealed_keys (name, sealed) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`
 	sqlChangeKey = `UPDATE sealed_keys SET sealed = $3 WHERE name = $1 AND sealed = $2`
@@ -22,7 +23,7 @@ const (
 func (s *Store) FingerprintKey(ctx context.Context, first []byte) ([]byte, error) {
 	sealed, err := s.sealedKey(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
-		if sealed, err = s.sealer.seal(base64.StdEncoding.EncodeToString(first), placeOfKey(fingerprints)); err != nil {
+		if sealed, err = s.sealer.seal(base64.StdEncoding.EncodeToString(first), placeOfKey); err != nil {
 			return nil, err
 		}
 		err = s.writer.do(ctx, func(ctx context.Context, w *writes) error {
@@ -37,14 +38,12 @@ func (s *Store) FingerprintKey(ctx context.Context, first []byte) ([]byte, error
 	if err != nil {
 		return nil, fmt.Errorf("read key: %w", err)
 	}
-	text, err := s.sealer.unseal(sealed, placeOfKey(fingerprints))
+	text, err := s.sealer.unseal(sealed, placeOfKey)
 	if err != nil {
 		return nil, fmt.Errorf("open key of fingerprints: %w", err)
 	}
 	return base64.StdEncoding.DecodeString(text)
 }
-
-func placeOfKey(name string) string { return "key\x00" + name }
 
 func (s *Store) sealedKey(ctx context.Context) (sealed string, err error) {
 	err = s.reads.pool.QueryRowContext(ctx, positional(sqlKeyOf), fingerprints).Scan(&sealed)
@@ -60,11 +59,11 @@ func (s *Store) resealKey(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read key: %w", err)
 	}
-	text, err := s.sealer.unseal(was, placeOfKey(fingerprints))
+	text, err := s.sealer.unseal(was, placeOfKey)
 	if err != nil {
 		return fmt.Errorf("open key of fingerprints: %w", err)
 	}
-	now, err := s.sealer.seal(text, placeOfKey(fingerprints))
+	now, err := s.sealer.seal(text, placeOfKey)
 	if err != nil {
 		return err
 	}
