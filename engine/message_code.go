@@ -157,7 +157,7 @@ func (e *Engine) trySend(ctx context.Context, job *errand, r *notify.Record, to 
 	r.Took = took
 	switch {
 	case failed == nil:
-		r.ProviderID, r.Segments, r.Cost = receipt.ProviderID, receipt.Segments, receipt.Cost
+		r.ProviderID, r.Segments, r.Cost = receipt.ProviderID, segmentsOf(job.message, receipt), receipt.Cost
 		*r = r.Move(notify.StatusAccepted, "", now())
 	case failed.Kind == notify.KindMaybeSent:
 		*r = r.Move(notify.StatusMaybeSent, failed.Code, now())

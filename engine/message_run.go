@@ -335,10 +335,7 @@ func (e *Engine) hand(ctx context.Context, t Task, job errand) error {
 	r.Took = took
 	done := Commit{Fence: &Fence{t.TaskKey, t.Token}, Messages: &MessageWrites{}}
 	if failed == nil {
-		r.ProviderID, r.Segments, r.Cost = receipt.ProviderID, receipt.Segments, receipt.Cost
-		if r.Segments == 0 && r.Channel == notify.SMS {
-			r.Segments = notify.SizeOf(job.message.Text.Body).Segments
-		}
+		r.ProviderID, r.Segments, r.Cost = receipt.ProviderID, segmentsOf(job.message, receipt), receipt.Cost
 		r = r.Move(notify.StatusAccepted, "", now)
 		done.addTask(t.TaskKey, now) // the payer may have more devices; the next look finds out
 	} else {
@@ -351,6 +348,14 @@ func (e *Engine) hand(ctx context.Context, t Task, job errand) error {
 		err = e.commit(ctx, done)
 	}
 	return err
+}
+
+// segmentsOf is what an SMS is billed as, by the provider's word or as it was measured.
+func segmentsOf(m notify.Message, r notify.Receipt) int {
+	if r.Segments == 0 && m.Channel == notify.SMS {
+		return notify.SizeOf(m.Text.Body).Segments
+	}
+	return r.Segments
 }
 
 // afterFailure decides what becomes of a message that a provider did not take.

@@ -292,7 +292,7 @@ func TestTestsGoToWhomTheyAreFor(t *testing.T) {
 		if m.To.Phone != "+8613900139000" || m.Text.Body != "[Test] unapproved SAMPLE.0001" || m.Notice != notify.NoticeTest {
 			t.Errorf("sent %+v", m)
 		}
-		if r.Notice != notify.NoticeTest || r.Status != notify.StatusAccepted || r.To != "+86139****9000" || r.Version != v.Version || r.Provider != "one" {
+		if r.Notice != notify.NoticeTest || r.Status != notify.StatusAccepted || r.To != "+86139****9000" || r.Segments != 1 || r.Version != v.Version || r.Provider != "one" {
 			t.Errorf("record %+v", r)
 		}
 		audits, err := o.Audits(ctx, 0, 1)
