@@ -169,8 +169,7 @@ func (f file) apply(l *loader) Config {
 			MaxConnections: f.Live.Connections, MaxPerIP: f.Live.PerAddress, MaxPerToken: f.Live.PerToken,
 			MaxWaits: f.Live.LongPolls, MaxTopics: f.Live.Topics, FrameRate: f.Live.FrameRate,
 		},
-		Behaviour: p.isOn("behaviour", f.Behaviour),
-		InboxLink: p.isOn("inbox_link", f.InboxLink),
+		Behaviour: p.isOn("behaviour", f.Behaviour, true),
 	}
 	f.applyBrands(&c, p)
 	if f.WeighAtOnce != nil {

@@ -26,6 +26,7 @@ func Load(getenv func(string) string) (Config, error) {
 	f := readFile(path, &p)
 	l.cfg = f.apply(&l)
 	l.addresses()
+	l.cfg.InboxLink = p.isOn("inbox_link", f.InboxLink, l.cfg.Development)
 	l.notifications(f.Notifications)
 	l.stores()
 	l.keys()
@@ -109,15 +110,7 @@ func (l *loader) stores() {
 }
 
 func (l *loader) keys() {
-	switch l.env("ANXIN_SANDBOX") {
-	case "on":
-		l.cfg.Sandbox.On = true
-	case "":
-		l.cfg.Sandbox.On = l.cfg.Development
-	case "off":
-	default:
-		l.problems.add("ANXIN_SANDBOX", "must be on or off")
-	}
+	l.cfg.Sandbox.On = l.problems.isOn("ANXIN_SANDBOX", l.env("ANXIN_SANDBOX"), l.cfg.Development)
 	l.sandboxGateway()
 	l.apiKeys()
 	l.cfg.TokenSecrets = l.secrets("ANXIN_TOKEN_SECRET")

@@ -328,12 +328,16 @@ func TestChannelsAreSetByTheFile(t *testing.T) {
 	}
 }
 
-func TestPagesLeadToMessagesUnlessThatIsSwitchedOff(t *testing.T) {
+// Who shares the link to a page would share more than that page.
+func TestPagesLeadToMessagesOnlyWhereThatIsSaid(t *testing.T) {
 	t.Parallel()
-	for content, want := range map[string]bool{"": true, "inbox_link: on\n": true, "inbox_link: off\n": false} {
+	for content, want := range map[string]bool{"": false, "inbox_link: on\n": true, "inbox_link: off\n": false} {
 		if c := load(t, production(t).file(t, content)); c.InboxLink != want {
 			t.Errorf("%q gives %v", content, c.InboxLink)
 		}
+	}
+	if c := load(t, env{"ANXIN_DATA_DIR": t.TempDir()}); !c.InboxLink {
+		t.Error("in development pages do not lead to messages")
 	}
 }
 

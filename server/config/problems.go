@@ -30,10 +30,16 @@ func (p *problems) err() error {
 	return &Error{Problems: p.list}
 }
 
-// isOn reads a switch that is on where nothing is said.
-func (p *problems) isOn(setting, value string) bool {
-	if value != "" && value != "on" && value != "off" {
+// isOn reads a switch; unsaid is what it is where nothing is said.
+func (p *problems) isOn(setting, value string, unsaid bool) bool {
+	switch value {
+	case "on":
+		return true
+	case "":
+		return unsaid
+	case "off":
+	default:
 		p.add(setting, "must be on or off")
 	}
-	return value != "off"
+	return false
 }
