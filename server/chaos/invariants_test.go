@@ -115,13 +115,13 @@ func (w *world) judgeStore() {
 	for _, f := range w.fates {
 		w.judgeCallbacks(ctx, s, f)
 	}
-	w.judgeMessages(ctx, s)
 	overdue := order.At(time.Now().Add(-30 * time.Second))
 	const forever = order.Time(1) << 60
 	tasks, err := s.ClaimTasks(ctx, engine.Claim{DueBy: forever, Now: forever, LeaseUntil: forever, Token: 1, Limit: 100 * len(w.fates)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.judgeMessages(ctx, s, tasks)
 	queries := make(map[string]bool)
 	for _, task := range tasks {
 		f := w.byNo[task.OrderNo]

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"anxin/engine"
 	"anxin/engine/notify"
 	"anxin/engine/order"
 	"anxin/engine/store"
@@ -27,8 +28,11 @@ import (
 //     agrees with what the provider did and reported (record, report);
 //   - every payer was told the truth at last (settleMessages), and the inbox tells each
 //     notice once.
-func (w *world) judgeMessages(ctx context.Context, s *store.Store) {
-	j := &judgement{w: w, byPayer: make(map[string]int)}
+func (w *world) judgeMessages(ctx context.Context, s *store.Store, tasks []engine.Task) {
+	j := &judgement{w: w, byPayer: make(map[string]int), looks: make(map[engine.TaskKey]bool)}
+	for _, t := range tasks {
+		j.looks[t.TaskKey] = true
+	}
 	for _, f := range w.fates {
 		events, err := s.Events(ctx, f.no, 0, manyEvents)
 		if err != nil {
@@ -61,7 +65,8 @@ const manyEvents = 10_000
 // judgement is what is counted over all orders.
 type judgement struct {
 	w        *world
-	byPayer  map[string]int // SMS that arrived
+	looks    map[engine.TaskKey]bool // that are yet to come
+	byPayer  map[string]int          // SMS that arrived
 	mails    int
 	calls    map[notify.Channel]int
 	arrived  map[notify.Channel]int
@@ -281,6 +286,7 @@ func (c *correspondence) judgeRecords() {
 		switch {
 		case r.Status == notify.StatusSending && now > r.UpdatedAt.Add(stuckAfter):
 			c.w.wrongs.add("record", "%s: %s by %s is being sent for ever: %v", c.f.no, r.Notice, r.Channel, r.History)
+		case c.j.looks[engine.TaskKey{OrderNo: c.f.no, Kind: engine.TaskNotify, Target: string(r.Channel)}]:
 		case r.Status == notify.StatusWaiting && r.Notice != news(current.Status, current.Stage):
 			c.w.wrongs.add("record", "%s: %s by %s waits to be sent and is over since seq %d: %v", c.f.no, r.Notice, r.Channel, current.Seq, r.History)
 		}
