@@ -2,7 +2,7 @@ package engine
 
 import (
 	"context"
-	"fmt"
+	"slices"
 
 	"anxin/engine/notify"
 	"anxin/engine/order"
@@ -15,7 +15,17 @@ type Wish struct {
 	Email   string
 	WebPush notify.Subscription
 	Locale  string
+	Wording string // what was read before; see order.ValidWording. "" = an app's own words
 }
+
+// Asked is by what a payer has asked to be told, and where, masked.
+type Asked struct {
+	Channel notify.Channel
+	To      []string
+}
+
+// askable are the channels of which payers have an address to give.
+var askable = []notify.Channel{notify.SMS, notify.Email, notify.WebPush}
 
 // subscribable is a provider whose addresses browsers make, for its key only.
 type subscribable interface {
@@ -24,14 +34,19 @@ type subscribable interface {
 	Check(s notify.Subscription) error
 }
 
-// OptInOffers tells by which channels payers may ask to be told, with the key that
-// browsers subscribe with.
-func (e *Engine) OptInOffers() map[notify.Channel]string {
+// OptInOffers tells by which channels the payer of an order may ask to be told how it ends,
+// with the key that browsers subscribe with: those that have a provider, and a place for
+// this order in the plan.
+func (e *Engine) OptInOffers(o order.Order) map[notify.Channel]string {
 	offers := make(map[notify.Channel]string)
 	if e.messages == nil {
 		return offers
 	}
-	for _, c := range []notify.Channel{notify.SMS, notify.Email, notify.WebPush} {
+	plan := e.messages.plan.Load()
+	for _, c := range askable {
+		if !plan.Tells(c, o) {
+			continue
+		}
 		for _, s := range e.messages.providers[c] {
 			key := ""
 			if k, ok := s.Provider.(subscribable); ok {
@@ -43,31 +58,69 @@ func (e *Engine) OptInOffers() map[notify.Channel]string {
 	return offers
 }
 
+// Asked tells by what the payer of an order has asked to be told and, by those who tell of
+// this order, still is.
+func (e *Engine) Asked(ctx context.Context, o order.Order) ([]Asked, error) {
+	if e.messages == nil {
+		return nil, nil
+	}
+	f := notify.Facts{Order: o, OptedOut: make(map[notify.Channel]bool)}
+	if err := e.addContacts(ctx, &f); err != nil {
+		return nil, err
+	}
+	offers := e.OptInOffers(o)
+	var list []Asked
+	for _, c := range askable {
+		if _, ok := offers[c]; !ok || f.OptedOut[c] {
+			continue
+		}
+		var to []string
+		for _, contact := range f.Contacts {
+			if masked := contact.To.Mask(); contact.Asked && contact.Channel == c && !contact.Dead && !slices.Contains(to, masked) {
+				to = append(to, masked)
+			}
+		}
+		if len(to) > 0 {
+			list = append(list, Asked{c, to})
+		}
+	}
+	return list, nil
+}
+
 // OptIn records that the payer of an order wants to be told, and returns where, masked. It
 // fails with a *order.FieldError.
 func (e *Engine) OptIn(ctx context.Context, orderNo string, w Wish) (string, error) {
 	if e.messages == nil {
 		return "", ErrNoMessages
 	}
-	o, err := e.deps.Store.Order(ctx, orderNo)
-	if err != nil {
-		return "", err
+	var to notify.Address
+	_, err := e.decide(ctx, orderNo, func(o order.Order, now order.Time) (decision, error) {
+		var err error
+		if to, err = e.addressOf(w, o); err != nil {
+			return decision{}, err
+		}
+		return decision{
+			Change: o.NoteConsent(string(w.Channel), to.Mask(), w.Wording, now),
+			with: Commit{Messages: &MessageWrites{OptIn: &OptIn{
+				Payer: InboxID(o.Backend, o.Payer.ID), Channel: w.Channel, To: to, Fingerprint: e.messages.deps.Key.Fingerprint(w.Channel, to),
+				Locale: w.Locale, OrderNo: orderNo, Wording: w.Wording, At: now,
+			}}},
+		}, nil
+	})
+	return to.Mask(), err
+}
+
+func (e *Engine) addressOf(w Wish, o order.Order) (notify.Address, error) {
+	to, err := w.address(e.OptInOffers(o))
+	switch {
+	case err != nil:
+		return to, err
+	case w.Channel == notify.WebPush && !e.takesSubscription(w.WebPush):
+		return to, &order.FieldError{Field: "subscription", Reason: "is of no push service that can be reached"}
+	case w.Wording != "" && !order.ValidWording(w.Wording):
+		return to, &order.FieldError{Field: "wording", Reason: "must be language/key@version as the page has it"}
 	}
-	to, err := w.address(e.OptInOffers())
-	if err != nil {
-		return "", err
-	}
-	if w.Channel == notify.WebPush && !e.takesSubscription(w.WebPush) {
-		return "", &order.FieldError{Field: "subscription", Reason: "is of no push service that can be reached"}
-	}
-	in := OptIn{
-		Payer: InboxID(o.Backend, o.Payer.ID), Channel: w.Channel, To: to, Fingerprint: e.messages.deps.Key.Fingerprint(w.Channel, to),
-		Locale: w.Locale, OrderNo: orderNo, At: now(),
-	}
-	if err := e.commit(ctx, Commit{Messages: &MessageWrites{OptIn: &in}}); err != nil {
-		return "", fmt.Errorf("store opt-in: %w", err)
-	}
-	return to.Mask(), nil
+	return to, nil
 }
 
 func (e *Engine) takesSubscription(s notify.Subscription) bool {
@@ -81,7 +134,7 @@ func (e *Engine) takesSubscription(s notify.Subscription) bool {
 
 func (w Wish) address(offers map[notify.Channel]string) (notify.Address, error) {
 	if _, ok := offers[w.Channel]; !ok {
-		return notify.Address{}, &order.FieldError{Field: "kind", Reason: "is not offered here"}
+		return notify.Address{}, &order.FieldError{Field: "kind", Reason: "is not offered for this order"}
 	}
 	switch w.Channel {
 	case notify.SMS:
@@ -106,10 +159,23 @@ func (w Wish) address(offers map[notify.Channel]string) (notify.Address, error) 
 }
 
 // OptOut records that a payer, by the id of the inbox, wants no more messages of a channel
-// that are not part of a payment. It may be repeated.
+// that are not part of a payment, and forgets the addresses that the payer gave for it. It
+// may be repeated.
 func (e *Engine) OptOut(ctx context.Context, payer string, c notify.Channel) error {
-	if err := e.commit(ctx, Commit{Messages: &MessageWrites{OptOut: &OptOut{Payer: payer, Channel: c, At: now()}}}); err != nil {
-		return fmt.Errorf("store opt-out: %w", err)
+	return e.commit(ctx, Commit{Messages: &MessageWrites{OptOut: &OptOut{Payer: payer, Channel: c, At: now()}}})
+}
+
+// TakeBack is OptOut by the payer of an order, whose timeline keeps it. It may be repeated,
+// and fails with a *order.FieldError.
+func (e *Engine) TakeBack(ctx context.Context, orderNo string, c notify.Channel) error {
+	if !slices.Contains(askable, c) {
+		return &order.FieldError{Field: "kind", Reason: "must be sms, email or webpush"}
 	}
-	return nil
+	_, err := e.decide(ctx, orderNo, func(o order.Order, now order.Time) (decision, error) {
+		return decision{
+			Change: o.NoteWithdrawal(string(c), now),
+			with:   Commit{Messages: &MessageWrites{OptOut: &OptOut{Payer: InboxID(o.Backend, o.Payer.ID), Channel: c, At: now}}},
+		}, nil
+	})
+	return err
 }

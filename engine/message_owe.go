@@ -111,10 +111,13 @@ func (e *Engine) addContacts(ctx context.Context, f *notify.Facts) error {
 		return err
 	}
 	for _, in := range ins {
-		known := slices.ContainsFunc(f.Contacts, func(c notify.Contact) bool { return c.Channel == in.Channel && c.Fingerprint == in.Fingerprint })
-		if !known {
-			f.Contacts = append(f.Contacts, notify.Contact{Channel: in.Channel, To: in.To, Fingerprint: in.Fingerprint, OptedIn: true})
+		asked := o.AskedAt != 0 // where else the payer asked since then is as good
+		known := slices.IndexFunc(f.Contacts, func(c notify.Contact) bool { return c.Channel == in.Channel && c.Fingerprint == in.Fingerprint })
+		if known >= 0 {
+			f.Contacts[known].Asked = asked
+			continue
 		}
+		f.Contacts = append(f.Contacts, notify.Contact{Channel: in.Channel, To: in.To, Fingerprint: in.Fingerprint, OptedIn: true, Asked: asked})
 	}
 	for _, c := range outs {
 		f.OptedOut[c] = true

@@ -19,8 +19,8 @@ type MessageStore interface {
 	// MessageOf returns a message by its id, or by what its provider calls it, or
 	// ErrNotFound.
 	MessageOf(ctx context.Context, provider, providerID, id string) (notify.Record, error)
-	// OptIns returns what a payer (by the id of the inbox) opted in to, and which channels
-	// are not wanted.
+	// OptIns returns what a payer (by the id of the inbox) opted in to and has not taken
+	// back, and which channels are not wanted.
 	OptIns(ctx context.Context, payer string) ([]OptIn, []notify.Channel, error)
 	// DeadAddresses returns which of the fingerprints are of addresses that never work.
 	DeadAddresses(ctx context.Context, fingerprints []string) (map[string]bool, error)
@@ -82,11 +82,13 @@ type OptIn struct {
 	Fingerprint string
 	Locale      string
 	OrderNo     string // on whose page
+	Wording     string // that was read there
 	At          order.Time
 }
 
 // OptOut is a payer's wish to get no more messages of a channel that are not part of a
-// payment. An OptIn of the channel takes it back.
+// payment. It ends the payer's opt-ins of the channel: their addresses are erased, what
+// was agreed to and when is kept. An OptIn of the channel takes it back.
 type OptOut struct {
 	Payer   string // see InboxID
 	Channel notify.Channel

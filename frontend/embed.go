@@ -32,7 +32,7 @@ type asset struct {
 }
 
 // assets are the files of the build by name. They are as fixed as the binary.
-var assets = mustLoad("page.js", "page.css", "legacy.js", "inbox.js", "inbox.css")
+var assets = mustLoad("page.js", "page.css", "legacy.js", "inbox.js", "inbox.css", "optin.js", "worker.js")
 
 // Asset returns the body and media type of an asset by its hashed name, the last part
 // of what URL returns. It may be cached as immutable. The body must not be changed.
@@ -61,6 +61,10 @@ func CSS() string { return string(assets["page.css"].body) }
 
 // InboxCSS is CSS for the message centre.
 func InboxCSS() string { return string(assets["inbox.css"].body) }
+
+// Worker returns the service worker, which shows messages that browsers are sent. It is
+// served under an address that never changes, in the folder of the pages that it is for.
+func Worker() []byte { return assets["worker.js"].body }
 
 func mustLoad(files ...string) map[string]asset {
 	loaded := make(map[string]asset, len(files))

@@ -20,6 +20,7 @@ type Contact struct {
 	To          Address
 	Fingerprint string // see Key.Fingerprint
 	OptedIn     bool   // the payer gave it on the page, and may take it back
+	Asked       bool   // so given, by a payer who asked to be told how this very order ends
 	Dead        bool   // a provider said that it will never work
 }
 

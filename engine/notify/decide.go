@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"slices"
 	"time"
 
 	"anxin/engine/order"
@@ -95,7 +96,7 @@ func (p *Plan) Decide(c Channel, f Facts) Decision {
 	case !f.Sendable[c]:
 		d.Reason = ReasonNoSender
 	default:
-		d.To, d.Reason = recipients(c, rule, f)
+		d.To, d.Reason = p.recipients(c, rule, f)
 	}
 	if d.Reason != "" {
 		return d
@@ -103,16 +104,22 @@ func (p *Plan) Decide(c Channel, f Facts) Decision {
 	if d.Reason = p.needless(c, step, f); d.Reason != "" {
 		return d
 	}
+	if d.To = unreached(d.To, step, f); len(d.To) == 0 {
+		d.Reason = ReasonReached
+		return d
+	}
 	return p.timed(d, step, f)
 }
 
 // recipients returns who of the channel's addresses is still to be told, or why nobody.
-func recipients(c Channel, rule Rule, f Facts) ([]Contact, Reason) {
+func (p *Plan) recipients(c Channel, rule Rule, f Facts) ([]Contact, Reason) {
 	var list []Contact
 	why := ReasonNoContact
+	askedOnly := rule.Waited && !waited(f.Order, p.Delayed)
 	for _, contact := range f.Contacts {
 		switch {
 		case contact.Channel != c:
+		case askedOnly && !contact.Asked:
 		case contact.Dead:
 			why = ReasonDead
 		case f.OptedOut[c] && (rule.Optional || contact.OptedIn):
@@ -150,13 +157,8 @@ func (p *Plan) needless(c Channel, step Step, f Facts) Reason {
 	if !f.Notice.Result() && resultTold(f.Records) {
 		return ReasonResult
 	}
-	if least, ok := step.Min[f.Order.Amount.Currency]; ok && f.Order.Amount.Minor < least {
+	if step.tooSmall(f.Order.Amount) {
 		return ReasonSmall
-	}
-	for other, want := range step.Unless {
-		if reachedBy(f, other, want) {
-			return ReasonReached
-		}
 	}
 	if !step.EvenIfSeen && f.Seen {
 		return ReasonSeen
@@ -176,6 +178,17 @@ func resultTold(records []Record) bool {
 		}
 	}
 	return false
+}
+
+// unreached leaves out whom another channel has reached, but not where the payer asked for
+// the result: the page has promised it there.
+func unreached(to []Contact, step Step, f Facts) []Contact {
+	for other, want := range step.Unless {
+		if reachedBy(f, other, want) {
+			return slices.DeleteFunc(to, func(c Contact) bool { return !c.Asked || !f.Notice.Result() })
+		}
+	}
+	return to
 }
 
 func reachedBy(f Facts, c Channel, want Status) bool {

@@ -24,7 +24,8 @@ type Rule struct {
 	Notices   []Notice
 	Diagnoses []order.Diagnosis // empty = whatever it is
 	// Waited has the rule hold only for payers who had to wait into the delayed stage, or
-	// who claimed the payment at all: nobody else fears for his money.
+	// who claimed the payment at all: nobody else fears for his money. Who asked to be told
+	// is told all the same, where he asked for it.
 	Waited  bool
 	Claimed bool
 	// IgnoreQuiet sends in the quiet hours too.
@@ -39,7 +40,8 @@ type Step struct {
 	Channel Channel
 	After   time.Duration // since the notice became true
 	// Unless names channels that make this one needless once a message about the same
-	// notice has come as far as the status: accepted, or delivered.
+	// notice has come as far as the status: accepted, or delivered. It does not keep the
+	// result from where the payer asked for it.
 	Unless map[Channel]Status
 	// Min is the least amount, in minor units by currency, that is worth the message. A
 	// currency that is not named is worth it.
@@ -151,7 +153,27 @@ func (p *Plan) holds(r Rule, o order.Order) bool {
 	case r.Claimed && o.ClaimedAt == 0:
 		return false
 	}
-	return !r.Waited || waited(o, p.Delayed)
+	return !r.Waited || o.AskedAt != 0 || waited(o, p.Delayed)
+}
+
+// Tells reports whether a payer of the order who asks to be told by a channel how it ends
+// would be: what is not kept must not be offered.
+func (p *Plan) Tells(c Channel, o order.Order) bool {
+	o.AskedAt = max(o.AskedAt, 1)
+	for _, n := range []Notice{NoticeSucceeded, NoticeFailed} {
+		rule, _ := p.Rule(n, o)
+		step, ok := rule.Step(c)
+		if !ok || step.tooSmall(o.Amount) {
+			return false
+		}
+	}
+	return true
+}
+
+// tooSmall reports whether an amount is not worth the step.
+func (s Step) tooSmall(m order.Money) bool {
+	least, ok := s.Min[m.Currency]
+	return ok && m.Minor < least
 }
 
 // Step returns the rule's step of a channel.

@@ -250,3 +250,68 @@ func TestPlansThatCannotBeAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// Who asked to be told how the order ends is told there, whatever else would make the
+// message needless, and nobody else is told for that.
+func TestWhoAskedIsTold(t *testing.T) {
+	t.Parallel()
+	quick := ends(waiting(t, time.Second).NoteConsent("sms", "+86****", "", start).Order, order.ClaimsSucceeded, start.Add(20*time.Second))
+	slow := ends(waiting(t, time.Minute).NoteConsent("sms", "+86****", "", start).Order, order.ClaimsSucceeded, start.Add(2*time.Minute))
+	for name, c := range map[string]struct {
+		order   order.Order
+		asked   bool
+		reached bool
+		small   bool
+		want    notify.Reason
+	}{
+		"no wait, asked":        {quick, true, false, false, notify.ReasonDue},
+		"no wait, not here":     {quick, false, false, false, notify.ReasonNoContact},
+		"pushed too, asked":     {slow, true, true, false, notify.ReasonDue},
+		"pushed too, not here":  {slow, false, true, false, notify.ReasonReached},
+		"not worth it, however": {slow, true, false, true, notify.ReasonSmall},
+	} {
+		if c.small {
+			c.order.Amount.Minor = 99
+		}
+		f := facts(c.order, start.Add(time.Hour))
+		for i := range f.Contacts {
+			f.Contacts[i].Asked = c.asked && f.Contacts[i].Channel == notify.SMS
+		}
+		if c.reached {
+			f.Records = []notify.Record{record(notify.NoticeSucceeded, notify.Push, notify.StatusAccepted)}
+		}
+		if d := plan().Decide(notify.SMS, f); d.Reason != c.want || (d.Action == notify.ActionSend) != (c.want == notify.ReasonDue) {
+			t.Errorf("%s: %s, %s", name, d.Action, d.Reason)
+		}
+	}
+}
+
+// What is offered is what would be kept.
+func TestWhatThePlanDoesNotTellIsNotOffered(t *testing.T) {
+	t.Parallel()
+	o := waiting(t, time.Second)
+	cheap := o
+	cheap.Amount.Minor = 99
+	for name, c := range map[string]struct {
+		channel notify.Channel
+		order   order.Order
+		change  func(*notify.Plan)
+		want    bool
+	}{
+		"by SMS":               {notify.SMS, o, nil, true},
+		"by mail":              {notify.Email, o, nil, true},
+		"in the browser":       {notify.WebPush, cheap, nil, true},
+		"a small sum":          {notify.SMS, cheap, nil, false},
+		"success only":         {notify.SMS, o, func(p *notify.Plan) { p.Rules[3].Steps = p.Rules[3].Steps[:1] }, false},
+		"nothing is told":      {notify.SMS, o, func(p *notify.Plan) { p.Rules = nil }, false},
+		"other diagnoses only": {notify.SMS, o, func(p *notify.Plan) { p.Rules[2].Diagnoses = []order.Diagnosis{order.DiagnosisConflict} }, false},
+	} {
+		p := plan()
+		if c.change != nil {
+			c.change(p)
+		}
+		if got := p.Tells(c.channel, c.order); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

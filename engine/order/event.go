@@ -29,9 +29,10 @@ type Detail struct {
 	RefundID  string       `json:"refund_id,omitempty"`
 	Actor     string       `json:"actor,omitempty"`
 	Message   string       `json:"message_id,omitempty"`
-	Notice    string       `json:"notice,omitempty"` // what the message tells
-	Via       string       `json:"via,omitempty"`    // the channel that it goes by
-	To        string       `json:"to,omitempty"`     // masked
+	Notice    string       `json:"notice,omitempty"`  // what the message tells
+	Via       string       `json:"via,omitempty"`     // the channel that it goes by
+	To        string       `json:"to,omitempty"`      // masked
+	Wording   string       `json:"wording,omitempty"` // what the payer agreed to; see ValidWording
 }
 
 // begin copies what methods change in place.

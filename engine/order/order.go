@@ -34,6 +34,7 @@ type Order struct {
 	SettledAt  Time       `json:"settled_at"` // when the channel's truth became known to us
 	SettledSeq int64      `json:"settled_seq"`
 	ResolvedAt Time       `json:"resolved_at"`        // when the payer had a result
+	AskedAt    Time       `json:"asked_at,omitzero"`  // when the payer first asked to be told the result
 	TurnSeq    int64      `json:"turn_seq,omitempty"` // event that brought status and stage as they are
 	TurnAt     Time       `json:"turn_at,omitzero"`   // its time
 	Reason     string     `json:"reason,omitempty"`

@@ -164,6 +164,7 @@ const (
 	EventDelivered     EventType = "delivery.accepted" // internal
 	EventUndelivered   EventType = "delivery.failed"   // internal
 	EventMessage       EventType = "message.sending"   // internal: a message is handed to a provider
+	EventConsent       EventType = "consent.changed"   // internal: the payer asked to be told, or took that back
 )
 
 // Public reports whether payers are sent the event.
@@ -172,7 +173,7 @@ func (t EventType) Public() bool {
 	case EventRegistered, EventClaimed, EventCallback, EventScheduled, EventStarted,
 		EventStatus, EventStage, EventCaseOpened, EventCaseClosed, EventQueryAnswered:
 		return true
-	case EventCallbackBad, EventDelivered, EventUndelivered, EventMessage:
+	case EventCallbackBad, EventDelivered, EventUndelivered, EventMessage, EventConsent:
 		return false
 	}
 	return false

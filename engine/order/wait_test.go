@@ -151,7 +151,7 @@ func TestTheResultEndsOnlyTheCasesThatAskedForIt(t *testing.T) {
 
 func TestEveryEventTypeIsPublicOrInternalOnPurpose(t *testing.T) {
 	t.Parallel()
-	internal := []order.EventType{order.EventCallbackBad, order.EventDelivered, order.EventUndelivered, order.EventMessage}
+	internal := []order.EventType{order.EventCallbackBad, order.EventDelivered, order.EventUndelivered, order.EventMessage, order.EventConsent}
 	public := []order.EventType{
 		order.EventRegistered, order.EventClaimed, order.EventCallback, order.EventScheduled, order.EventStarted,
 		order.EventStatus, order.EventStage, order.EventCaseOpened, order.EventCaseClosed, order.EventQueryAnswered,

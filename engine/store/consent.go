@@ -10,17 +10,20 @@ import (
 )
 
 const (
-	sqlPutOptIn = `INSERT INTO opt_ins (payer, channel, fingerprint, address, locale, order_no, at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+	sqlPutOptIn = `INSERT INTO opt_ins (payer, channel, fingerprint, address, locale, order_no, wording, at, ended_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)
 ON CONFLICT (payer, channel, fingerprint) DO UPDATE
-SET address = excluded.address, locale = excluded.locale, order_no = excluded.order_no, at = excluded.at`
+SET address = excluded.address, locale = excluded.locale, order_no = excluded.order_no, wording = excluded.wording, at = excluded.at,
+    ended_at = 0`
+	sqlEndOptIns  = `UPDATE opt_ins SET address = '', ended_at = $3 WHERE payer = $1 AND channel = $2 AND ended_at = 0`
 	sqlDropOptOut = `DELETE FROM opt_outs WHERE payer = $1 AND channel = $2`
 	sqlPutOptOut  = `INSERT INTO opt_outs (payer, channel, at) VALUES ($1, $2, $3)
 ON CONFLICT (payer, channel) DO UPDATE SET at = excluded.at`
 	sqlPutDead = `INSERT INTO dead_addresses (fingerprint, channel, provider, code, at) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (fingerprint) DO UPDATE SET provider = excluded.provider, code = excluded.code, at = excluded.at`
-	sqlDropDead    = `DELETE FROM dead_addresses WHERE fingerprint = $1`
-	sqlOptIns      = `SELECT channel, fingerprint, address, locale, order_no, at FROM opt_ins WHERE payer = $1 ORDER BY at DESC, fingerprint LIMIT $2`
+	sqlDropDead = `DELETE FROM dead_addresses WHERE fingerprint = $1`
+	sqlOptIns   = `SELECT channel, fingerprint, address, locale, order_no, wording, at FROM opt_ins
+WHERE payer = $1 AND ended_at = 0 ORDER BY at DESC, fingerprint LIMIT $2`
 	sqlOptOuts     = `SELECT channel FROM opt_outs WHERE payer = $1 ORDER BY channel`
 	sqlDeadAddress = `SELECT COUNT(*) FROM dead_addresses WHERE fingerprint = $1`
 )
@@ -31,7 +34,7 @@ const maxOptIns = 20
 func (e *encoded) writeConsent(ctx context.Context, w *writes) error {
 	if in := e.Messages.OptIn; in != nil {
 		if _, err := w.run(ctx, "write opt-in", w.putOptIn, in.Payer, string(in.Channel), in.Fingerprint, e.address, in.Locale,
-			in.OrderNo, int64(in.At)); err != nil {
+			in.OrderNo, in.Wording, int64(in.At)); err != nil {
 			return err
 		}
 		if _, err := w.run(ctx, "take opt-out back", w.dropOptOut, in.Payer, string(in.Channel)); err != nil {
@@ -44,6 +47,9 @@ func (e *encoded) writeConsent(ctx context.Context, w *writes) error {
 	}
 	if out := e.Messages.OptOut; out != nil {
 		if _, err := w.run(ctx, "write opt-out", w.putOptOut, out.Payer, string(out.Channel), int64(out.At)); err != nil {
+			return err
+		}
+		if _, err := w.run(ctx, "end opt-ins", w.endOptIns, out.Payer, string(out.Channel), int64(out.At)); err != nil {
 			return err
 		}
 	}
@@ -92,7 +98,7 @@ func (s *Store) OptIns(ctx context.Context, payer string) ([]engine.OptIn, []not
 		in := engine.OptIn{Payer: payer}
 		var address string
 		var at int64
-		if err := r.Scan(&in.Channel, &in.Fingerprint, &address, &in.Locale, &in.OrderNo, &at); err != nil {
+		if err := r.Scan(&in.Channel, &in.Fingerprint, &address, &in.Locale, &in.OrderNo, &in.Wording, &at); err != nil {
 			return in, err
 		}
 		in.At = order.Time(at)

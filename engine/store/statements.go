@@ -96,10 +96,10 @@ type writes struct {
 	pruneDeliveries, pruneWebhooks                    *sql.Stmt
 	putSighting, sweepSightings, addAct, sweepActs    *sql.Stmt
 
-	counted, count, putMessage, sweepMessages, sweepCounts *sql.Stmt
-	raiseInbox, insertItem, readUpTo, readOne, wasRead     *sql.Stmt
-	putOptIn, dropOptOut, putOptOut, putDead, dropDead     *sql.Stmt
-	templateChange, addTemplate, changeTemplate, reseal    *sql.Stmt
+	counted, count, putMessage, sweepMessages, sweepCounts        *sql.Stmt
+	raiseInbox, insertItem, readUpTo, readOne, wasRead            *sql.Stmt
+	putOptIn, endOptIns, dropOptOut, putOptOut, putDead, dropDead *sql.Stmt
+	templateChange, addTemplate, changeTemplate, reseal           *sql.Stmt
 }
 
 func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
@@ -125,7 +125,7 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
 
 		sqlCounted: &w.counted, sqlCount: &w.count, sqlPutMessage: &w.putMessage, sqlSweepMessages: &w.sweepMessages, sqlSweepCounts: &w.sweepCounts,
 		sqlRaiseInbox: &w.raiseInbox, sqlInsertItem: &w.insertItem, sqlReadUpTo: &w.readUpTo, sqlReadOne: &w.readOne, sqlWasRead: &w.wasRead,
-		sqlPutOptIn: &w.putOptIn, sqlDropOptOut: &w.dropOptOut, sqlPutOptOut: &w.putOptOut, sqlPutDead: &w.putDead, sqlDropDead: &w.dropDead,
+		sqlPutOptIn: &w.putOptIn, sqlEndOptIns: &w.endOptIns, sqlDropOptOut: &w.dropOptOut, sqlPutOptOut: &w.putOptOut, sqlPutDead: &w.putDead, sqlDropDead: &w.dropDead,
 		sqlTemplateChange: &w.templateChange, sqlAddTemplate: &w.addTemplate, sqlChangeTemplate: &w.changeTemplate, sqlReseal: &w.reseal,
 	} {
 		statement, err := conn.PrepareContext(ctx, positional(text)) //nolint:sqlclosecheck // closed with conn

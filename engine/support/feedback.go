@@ -3,7 +3,6 @@ package support
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -52,8 +51,6 @@ func NewEar(store FeedbackStore, timelines Timelines) *Ear {
 	return &Ear{FeedbackStore: store, timelines: timelines}
 }
 
-var wordingForm = regexp.MustCompile(`^[A-Za-z0-9-]{2,35}/[a-z_.]{1,64}@[0-9a-f]{12}$`)
-
 // Give stores what a payer said. The state that was shown is looked up by its seq, so that
 // nobody has to be believed. It fails with a *order.FieldError.
 func (e *Ear) Give(ctx context.Context, f Feedback) error {
@@ -63,7 +60,7 @@ func (e *Ear) Give(ctx context.Context, f Feedback) error {
 		return &order.FieldError{Field: "helped", Reason: "must be said, or a text given"}
 	case !utf8.ValidString(f.Text) || utf8.RuneCountInString(f.Text) > MaxText || strings.ContainsFunc(f.Text, isUnwritten):
 		return &order.FieldError{Field: "text", Reason: fmt.Sprintf("must have at most %d characters, and no control characters but line breaks", MaxText)}
-	case !wordingForm.MatchString(f.Wording):
+	case !order.ValidWording(f.Wording):
 		return &order.FieldError{Field: "wording", Reason: "must be language/key@version as the page has it"}
 	}
 	events, err := e.timelines.Timeline(ctx, f.OrderNo, f.Seq-1, 1)

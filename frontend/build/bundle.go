@@ -20,6 +20,8 @@ type entry struct {
 func entries() map[string]entry {
 	return map[string]entry{
 		"page.js":   {"page/src/main.ts", api.ES2017, api.FormatIIFE},
+		"optin.js":  {"page/src/optin/main.ts", api.ES2017, api.FormatIIFE},
+		"worker.js": {"page/src/worker/main.ts", api.ES2017, api.FormatIIFE},
 		"legacy.js": {"page/src/legacy.ts", api.ES5, api.FormatIIFE},
 		"page.css":  {"page/src/page.css", api.DefaultTarget, api.FormatDefault},
 		"inbox.js":  {"page/src/inbox/main.ts", api.ES2017, api.FormatIIFE},

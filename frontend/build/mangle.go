@@ -6,13 +6,15 @@ import "strings"
 // the bundle, which a slow phone loads before its page is live. None of them may be a
 // name of the DOM, of the wire, of the page's JSON, or a variable of a text.
 var internalNames = strings.Fields(`
-accept again also announcement arm awake backoff began cancelled canCheck canClaim check checkAgainAt checking
-checkNote clearTimer confirmedAt connection coupon dispatch downSince drawn ended failed failures forgive frame
-guide hangUp hangUpQuietly headline label lead leave listen local looked notices offline offset
-onConnection onState onWake onWindow openSocket openStream orderNo phase platform probe receive refused render
-repayText report reports retryAfter retrySocket returning returns ring ringFrom ringTo rows safe setTimer shown
-socketsRefused socketTimer socketUrl speaker spoken stateUrl steps stopWatching sync thanks tick ticker timeline
-told tone transport workingDay
+accept again also announcement any arm awake backoff began canCheck canClaim
+cancel cancelled check checkAgainAt checkNote checking clearTimer confirmedAt connection coupon dispatch
+downSince drawn ended failed failures forgive format frame guide hangUp hangUpQuietly
+headline label lead leave listen local looked notices offline offset onConnection
+onState onWake onWindow openSocket openStream orderNo phase platform probe receive refused
+render repayText report reports retryAfter retrySocket returning returns ring ringFrom ringTo
+rows safe said setTimer shown socketTimer socketUrl socketsRefused speaker spoken stateUrl
+steps stop stopWatching sync thanks tick ticker timeline told tone touched
+transport workingDay
 `)
 
 // mangled matches exactly the internal names.

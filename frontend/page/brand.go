@@ -111,7 +111,7 @@ func (b Brand) theme() (string, error) {
 	return ":root{" + set[0] + "}@media(prefers-color-scheme:dark){:root{" + set[1] + "}}", nil
 }
 
-// policy allows the pages' own scripts, their inline style sheets by hash, their forms,
+// policy allows the pages' own scripts and service worker, their inline style sheets by hash, their forms,
 // their images and the live connection. The WebSocket origin is named because engines up
 // to Chromium 66 do not count it as 'self'.
 func policy(public *url.URL, sheets []string, images, ancestors string) string {
@@ -124,6 +124,7 @@ func policy(public *url.URL, sheets []string, images, ancestors string) string {
 	return strings.Join([]string{
 		"default-src 'none'",
 		"script-src 'self'",
+		"worker-src 'self'",
 		strings.Join(styles, " "),
 		"img-src " + images,
 		"connect-src 'self' " + live,

@@ -119,6 +119,7 @@ func parseCatalog(tag string, raw []byte) (*catalog, error) {
 	c.page, c.inbox = map[string]string{}, map[string]string{}
 	for key, text := range texts {
 		switch topic, _, _ := strings.Cut(key, "."); topic {
+		case "expired", "lookup", "optin": // what only the server writes
 		case "inbox":
 			c.inbox[key] = text
 		case "date", "months":

@@ -36,6 +36,8 @@ type document struct {
 	ArcOffset                string
 	Silent                   bool
 	Inbox                    *InboxLink
+	Kept                     []row // query, for forms that are sent as one
+	Telling                  telling
 }
 
 // boot is what the script starts from, as JSON inside the page.
@@ -46,6 +48,7 @@ type boot struct {
 	Lang         string            `json:"lang"`
 	Version      string            `json:"version"` // of the texts
 	Scope        string            `json:"scope"`
+	Tell         reach             `json:"tell"`
 	Announced    []Announcement    `json:"announced"`
 	Now          order.Time        `json:"now"`
 	Progress     order.Progress    `json:"progress"`
@@ -79,7 +82,7 @@ func (r *Renderer) document(v View) document {
 		Script: frontend.URL("page.js"), Legacy: frontend.URL("legacy.js"), Brand: worn.called(s.catalog), Logo: worn.logo,
 		OrderNo: p.OrderNo, Subject: p.Subject, Amount: formatMoney(p.Amount),
 		Status: p.Status, Step: p.Step, Stage: p.Stage, Seq: p.Seq,
-		Path: "/pay/" + url.PathEscape(p.OrderNo), Query: v.query(), Token: v.Token, AskedLang: v.AskedLang, Zone: zoneName(s.now, s.zone), Silent: r.options.Silent,
+		Path: "/pay/" + url.PathEscape(p.OrderNo), Query: v.query(), Kept: v.kept(), Token: v.Token, AskedLang: v.AskedLang, Zone: zoneName(s.now, s.zone), Silent: r.options.Silent,
 	}
 	if !v.Embedded { // whose frame it is in has messages of its own
 		doc.Inbox = v.Inbox
@@ -90,6 +93,7 @@ func (r *Renderer) document(v View) document {
 	}
 	doc.Notice = s.text(v.Notice.key(), nil)
 	doc.Countdown, doc.ArcOffset = countdown(doc.Screen, s.now)
+	doc.Telling = telling{Lines: s.told(v.Tell), Script: frontend.URL("optin.js")}
 	return doc
 }
 
@@ -101,7 +105,7 @@ func (r *Renderer) situation(v View) situation {
 	c := r.catalogs.match(lang)
 	return situation{
 		catalog: c, p: v.Progress, now: v.Now, zone: r.zone(c), moments: v.Moments,
-		checkAgainAt: order.At(v.CheckAgainAt), scope: v.Scope, announced: v.Announcements,
+		checkAgainAt: order.At(v.CheckAgainAt), scope: v.Scope, announced: v.Announcements, reach: v.Tell.reach(v.Embedded),
 		rules: rules{DelayedMs: r.options.DelayedAfter.Milliseconds(), RefundDays: r.options.RefundDays},
 	}
 }
@@ -131,7 +135,7 @@ func (r *Renderer) boot(v View, s situation) boot {
 	}
 	return boot{
 		Topic: "order:" + v.Progress.OrderNo, Token: v.Token, Brand: r.dress(v.Merchant).called(s.catalog),
-		Lang: s.tag, Version: s.version, Scope: v.Scope, Announced: announced,
+		Lang: s.tag, Version: s.version, Scope: v.Scope, Tell: s.reach, Announced: announced,
 		Now: order.At(v.Now), Progress: v.Progress, Moments: moments, CheckAgainAt: s.checkAgainAt,
 		Money: moneyFormatOf(v.Progress.Amount.Currency), Rules: s.rules, Texts: s.page,
 	}

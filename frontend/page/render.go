@@ -52,6 +52,7 @@ type Renderer struct {
 	expired  *template.Template
 	lookup   *template.Template
 	inbox    *template.Template
+	optIn    *template.Template
 	dresses  map[string]dress // "" = the one of everybody else
 }
 
@@ -78,6 +79,10 @@ func New(options Options) (*Renderer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse inbox: %w", err)
 	}
+	optIn, err := template.ParseFS(templateFiles, "page.gohtml", "optin.gohtml")
+	if err != nil {
+		return nil, fmt.Errorf("parse opt-in page: %w", err)
+	}
 	public, err := url.Parse(options.PublicURL)
 	if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") {
 		return nil, fmt.Errorf("%w: %q", ErrPublicURL, options.PublicURL)
@@ -86,7 +91,9 @@ func New(options Options) (*Renderer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Renderer{options: options.withDefaults(), catalogs: all, page: pages, expired: expired, lookup: lookup, inbox: inbox, dresses: ready}, nil
+	return &Renderer{
+		options: options.withDefaults(), catalogs: all, page: pages, expired: expired, lookup: lookup, inbox: inbox, optIn: optIn, dresses: ready,
+	}, nil
 }
 
 const defaultRefundDays = 5

@@ -36,6 +36,7 @@ type screen struct {
 	CanCheck  bool   `json:"canCheck"`
 	Checking  bool   `json:"checking"`  // pressing "check now" would do nothing
 	CheckNote string `json:"checkNote"` // when it may be pressed again
+	Tell      bool   `json:"tell"`      // the payer may ask to be told the result
 	Detail    string `json:"detail"`    // where links lead; "" hides them
 	Repay     string `json:"repay"`
 	RepayText string `json:"repayText"`
@@ -68,6 +69,7 @@ type situation struct {
 	checkAgainAt order.Time
 	scope        string
 	announced    []Announcement
+	reach        reach
 }
 
 // rules are the settings that decide wording.
@@ -226,6 +228,7 @@ func (s situation) actions(out *screen) {
 	if out.CanCheck && !s.passed(s.checkAgainAt) {
 		out.CheckNote = s.text("action.wait", vars{"time": s.time(s.checkAgainAt)})
 	}
+	out.Tell = s.reach == reachAny && s.worthTelling()
 	out.Support = safeLink(p.Links.Support)
 	if !s.waiting() {
 		out.Detail = safeLink(p.Links.Detail)
@@ -243,6 +246,17 @@ func (s situation) actions(out *screen) {
 		out.Guide = out.Repay != ""
 	case order.StatusConfirming, order.StatusSucceeded, order.StatusRefunding, order.StatusRefunded:
 	}
+}
+
+// worthTelling reports that the wait is one in which a payer may want to leave: a check has
+// found no result, it takes long, or people are looking into it.
+func (s situation) worthTelling() bool {
+	found := s.p.Attempt
+	if s.p.Attempting {
+		found--
+	}
+	confirming := s.p.Status == order.StatusConfirming && (found > 0 || s.p.Stage != order.Fresh || s.slow())
+	return confirming || (s.waiting() && s.p.Review != nil)
 }
 
 // safeLink returns a link that may stand in an href, or "". Other schemes than these

@@ -38,16 +38,27 @@ type View struct {
 	Thanked bool
 	// Inbox leads to the payer's messages; nil = nowhere.
 	Inbox *InboxLink
+	// Tell is how the payer may have the result told, and has asked to.
+	Tell Tell
 }
 
-// query is what of the page's address its forms carry on.
+// kept is what of the page's address its forms carry on.
+func (v View) kept() []row {
+	var kept []row
+	if v.Embedded {
+		kept = append(kept, row{"embed", "1"})
+	}
+	if v.AskedLang != "" {
+		kept = append(kept, row{"lang", v.AskedLang})
+	}
+	return kept
+}
+
+// query is the same for an address.
 func (v View) query() string {
 	kept := url.Values{}
-	if v.AskedLang != "" {
-		kept.Set("lang", v.AskedLang)
-	}
-	if v.Embedded {
-		kept.Set("embed", "1")
+	for _, k := range v.kept() {
+		kept.Set(k.Name, k.Value)
 	}
 	if len(kept) == 0 {
 		return ""

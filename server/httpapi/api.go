@@ -55,7 +55,9 @@ type Engine interface {
 	EnableEndpoint(ctx context.Context, backend, actor, reason string) (engine.EndpointState, error)
 	Inbox(ctx context.Context, id string, below int64, limit int) (engine.Inbox, error)
 	ReadInbox(ctx context.Context, r engine.InboxRead, limit int) (engine.Inbox, error)
-	OptInOffers() map[notify.Channel]string
+	OptInOffers(o order.Order) map[notify.Channel]string
+	Asked(ctx context.Context, o order.Order) ([]engine.Asked, error)
+	TakeBack(ctx context.Context, orderNo string, c notify.Channel) error
 	OptIn(ctx context.Context, orderNo string, w engine.Wish) (string, error)
 	OptOut(ctx context.Context, payer string, c notify.Channel) error
 	Messages(ctx context.Context, f engine.MessageFilter) ([]notify.Record, string, error)
@@ -82,6 +84,7 @@ type Page interface {
 	RenderExpired(w io.Writer, lang string) error
 	RenderLookup(w io.Writer, l page.Lookup) error
 	RenderInbox(w io.Writer, v page.Inbox) error
+	RenderOptIn(w io.Writer, o page.OptIn) error
 	Policy(merchant string, embedded bool) (csp string, framed bool)
 }
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -29,17 +30,38 @@ type subscriptionInput struct {
 	} `json:"keys"`
 }
 
+// askedView is a way in which the payer has asked to be told.
+type askedView struct {
+	Kind notify.Channel `json:"kind"`
+	To   []string       `json:"to"` // masked
+}
+
 // optInOffers answers GET /v1/orders/{order_no}/optin.
 func (a *api) optInOffers(c *fiber.Ctx) error {
-	if _, err := a.caller(c); err != nil {
+	who, err := a.caller(c)
+	if err != nil {
 		return err
 	}
-	offers := a.deps.Engine.OptInOffers()
+	ctx, cancel := work()
+	defer cancel()
+	o, err := a.orderOf(ctx, who)
+	if err != nil {
+		return err
+	}
+	offers := a.deps.Engine.OptInOffers(o)
+	asked, err := a.deps.Engine.Asked(ctx, o)
+	if err != nil {
+		return err
+	}
 	answer := struct {
 		Items []offerView `json:"items"`
-	}{Items: []offerView{}}
+		Asked []askedView `json:"asked"`
+	}{Items: []offerView{}, Asked: []askedView{}}
 	for _, kind := range slices.Sorted(maps.Keys(offers)) {
 		answer.Items = append(answer.Items, offerView{kind, offers[kind]})
+	}
+	for _, w := range asked {
+		answer.Asked = append(answer.Asked, askedView{w.Channel, w.To})
 	}
 	return sendJSON(c, http.StatusOK, answer)
 }
@@ -57,12 +79,16 @@ func (a *api) optIn(c *fiber.Ctx) error {
 		Email        string            `json:"email"`
 		Subscription subscriptionInput `json:"subscription"`
 		Locale       string            `json:"locale"`
+		Wording      string            `json:"wording"`
 	}
 	if err := decodeJSON(c, &body); err != nil {
 		return err
 	}
 	if body.Locale != "" && !isLocale(body.Locale) {
 		return &order.FieldError{Field: "locale", Reason: "must be a language tag (BCP 47) such as zh-CN"}
+	}
+	if wait := a.limits.optIns.take(who.orderNo, time.Now()); wait > 0 {
+		return tooOften(wait)
 	}
 	ctx, cancel := work()
 	defer cancel()
@@ -72,7 +98,7 @@ func (a *api) optIn(c *fiber.Ctx) error {
 	to, err := a.deps.Engine.OptIn(ctx, who.orderNo, engine.Wish{
 		Channel: notify.Channel(body.Kind), Phone: body.Phone, Email: body.Email, WebPush: notify.Subscription{
 			Endpoint: body.Subscription.Endpoint, P256DH: body.Subscription.Keys.P256DH, Auth: body.Subscription.Keys.Auth,
-		}, Locale: body.Locale,
+		}, Locale: body.Locale, Wording: body.Wording,
 	})
 	if err != nil {
 		return err
@@ -81,4 +107,27 @@ func (a *api) optIn(c *fiber.Ctx) error {
 		Kind string `json:"kind"`
 		To   string `json:"to"`
 	}{body.Kind, to})
+}
+
+// optOut answers POST /v1/orders/{order_no}/optout: the payer takes back what was asked.
+func (a *api) optOut(c *fiber.Ctx) error {
+	who, err := a.caller(c)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		Kind string `json:"kind"`
+	}
+	if err := decodeJSON(c, &body); err != nil {
+		return err
+	}
+	ctx, cancel := work()
+	defer cancel()
+	if _, err := a.orderOf(ctx, who); err != nil {
+		return err
+	}
+	if err := a.deps.Engine.TakeBack(ctx, who.orderNo, notify.Channel(body.Kind)); err != nil {
+		return err
+	}
+	return c.SendStatus(http.StatusNoContent)
 }

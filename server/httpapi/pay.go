@@ -96,6 +96,9 @@ func (a *api) render(ctx context.Context, c *fiber.Ctx, status int, o order.Orde
 		Embedded: embedded(c), AskedLang: askedLang(c), Thanked: c.Query("thanks") == "1",
 		Announcements: a.announced(ctx), Scope: scopeOf(o.Channel), Inbox: a.inboxLink(ctx, o, token, now),
 	}
+	if view.Tell, err = a.tellOf(ctx, o); err != nil {
+		return a.unavailable(c, err)
+	}
 	if checkIn > 0 {
 		view.CheckAgainAt = now.Add(checkIn)
 		c.Set(fiber.HeaderRetryAfter, retryAfter(checkIn))

@@ -40,6 +40,14 @@ func asset(c *fiber.Ctx) error {
 	return sendText(c, body)
 }
 
+// worker answers GET /pay/worker.js: the service worker of the pages below /pay/. Browsers
+// look at it anew with each visit; it may ask for nothing.
+func worker(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderContentType, "text/javascript; charset=utf-8")
+	c.Set(fiber.HeaderCacheControl, "no-cache")
+	return sendText(c, frontend.Worker())
+}
+
 // frontDoor leads a newcomer to the sandbox. A production server has nothing to show
 // to somebody without a link.
 func (a *api) frontDoor(c *fiber.Ctx) error {

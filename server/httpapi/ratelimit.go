@@ -24,6 +24,8 @@ var (
 	failedRate = rate{perSecond: 5, burst: 100}  // wrong keys and tokens
 	// For one order: a payer with something to say says it in a few goes.
 	feedbackRate = rate{perSecond: 1.0 / 60, burst: 10}
+	// For one order: nobody has more numbers and browsers to give.
+	optInRate = rate{perSecond: 1.0 / 60, burst: 10}
 	// For one order: each code is a message that costs, and five more guesses.
 	codeRate = rate{perSecond: 1.0 / 300, burst: 2}
 	// Numbers and codes from one address. Fewer than other acts: who types them is a
@@ -40,16 +42,16 @@ var (
 const maxBuckets = 20_000
 
 type limits struct {
-	looks, acts, failures *limiter
-	feedback, codes       *limiter // by order number
-	lookups               *limiter
-	templates             *limiter // by operator
+	looks, acts, failures   *limiter
+	feedback, codes, optIns *limiter // by order number
+	lookups                 *limiter
+	templates               *limiter // by operator
 }
 
 func newLimits() limits {
 	return limits{
 		looks: newLimiter(lookRate), acts: newLimiter(actRate), failures: newLimiter(failedRate),
-		feedback: newLimiter(feedbackRate), codes: newLimiter(codeRate), lookups: newLimiter(lookupRate), templates: newLimiter(templateRate),
+		feedback: newLimiter(feedbackRate), codes: newLimiter(codeRate), optIns: newLimiter(optInRate), lookups: newLimiter(lookupRate), templates: newLimiter(templateRate),
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
+
+	"anxin/frontend/page"
 )
 
 type route struct {
@@ -44,6 +46,7 @@ func (a *api) orderRoutes() []route {
 		on("POST", "/v1/inbox/read", a.limits.act, a.readInbox),
 		on("GET", "/v1/orders/:order_no/optin", a.limits.look, a.optInOffers),
 		on("POST", "/v1/orders/:order_no/optin", a.limits.act, a.optIn),
+		on("POST", "/v1/orders/:order_no/optout", a.limits.act, a.optOut),
 		on("POST", "/v1/receipts/:provider", a.receipts),
 		on("GET", "/v1/orders/:order_no/deliveries", a.deliveries),
 		on("POST", "/v1/orders/:order_no/feedback", a.limits.act, a.giveFeedback),
@@ -97,7 +100,11 @@ func (a *api) pageRoutes() []route {
 	return []route{
 		on("GET", "/unsubscribe", a.limits.look, a.unsubscribe),
 		on("POST", "/unsubscribe", a.limits.act, a.unsubscribe),
+		on("GET", page.WorkerPath, worker),
 		on("GET", "/pay/:order_no", a.limits.look, a.page),
+		on("GET", "/pay/:order_no/optin", a.limits.look, a.optInPage),
+		on("POST", "/pay/:order_no/optin", a.limits.act, a.optInForm),
+		on("POST", "/pay/:order_no/optout", a.limits.act, a.optOutForm),
 		on("POST", "/pay/:order_no/claim", a.limits.act, a.claimForm),
 		on("POST", "/pay/:order_no/query", a.limits.act, a.checkForm),
 		on("POST", "/pay/:order_no/feedback", a.limits.act, a.feedbackForm),

@@ -70,6 +70,7 @@ function drawActions(now: Screen): void {
   check.disabled = now.checking || now.checkNote !== "";
   check.className = now.canClaim ? "button" : "button main";
   show("check-note", now.checkNote);
+  element("tell").hidden = !now.tell;
   link("detail", now.detail);
   element("detail").className = now.repay ? "button" : "button main";
   link("support", now.support);

@@ -13,6 +13,7 @@ import { Speaker } from "./say";
 import { screen } from "./screen";
 import type { Announcement, Screen } from "./screen";
 import { watchSeen } from "./seen";
+import { bindTell } from "./tell";
 import { initialState, reduce } from "./state";
 import type { Action, Boot } from "./state";
 import { Texts } from "./texts";
@@ -35,6 +36,7 @@ export function startPage(boot: Boot, platform: Platform = browserPlatform()): (
   const speaker = new Speaker(boot.progress);
   const returning = new Returning(texts);
   const notices = createNotices(texts);
+  const tell = boot.tell > ("PushManager" in window ? 0 : 1);
   const path = "/v1/orders/" + encodeURIComponent(boot.progress.order_no);
 
   const dispatch = (action: Action) => {
@@ -65,7 +67,7 @@ export function startPage(boot: Boot, platform: Platform = browserPlatform()): (
   const render = () => {
     const { progress, moments, announced, checkAgainAt } = state;
     const now = clock.now();
-    const next = screen({ p: progress, now, moments, announced, checkAgainAt, rules, lang, scope, texts });
+    const next = screen({ p: progress, now, moments, announced, checkAgainAt, rules, lang, scope, texts, tell });
     if (JSON.stringify(next) !== JSON.stringify(drawn)) {
       draw(next, drawn);
       drawn = next;
@@ -110,6 +112,7 @@ export function startPage(boot: Boot, platform: Platform = browserPlatform()): (
     failed: texts.text("notice.failed", null),
     shown: () => ({ seq: state.progress.seq, wording: lang + "/" + (drawn ? drawn.wording : "") + "@" + boot.version }),
   });
+  bindTell();
   bindCopy(texts.text("action.copied", null));
   WINDOW_EVENTS.forEach((name) => window.addEventListener(name, onWindow));
   const ticker = setInterval(() => document.hidden || render(), TICK);

@@ -3,7 +3,7 @@ import type { Line } from "./timeline";
 import { isWaiting, ms } from "./order";
 import type { Moment, Progress, Status } from "./order";
 import type { Texts } from "./texts";
-import { refundOf, review, steps, wording } from "./wording";
+import { isSlow, refundOf, review, steps, wording } from "./wording";
 import type { Step } from "./wording";
 
 /** Settings that decide wording. */
@@ -23,6 +23,8 @@ export interface Situation {
   lang: string;
   scope: string;
   announced: Announcement[];
+  /** Whether the payer can be offered to be told. */
+  tell: boolean;
 }
 
 /** What operators tell everybody who waits. */
@@ -70,6 +72,7 @@ export interface Screen {
   guide: boolean;
   returns: boolean;
   support: string;
+  tell: boolean;
 }
 
 const TONES: { [status in Status]: Screen["tone"] } = {
@@ -99,6 +102,7 @@ export function screen(s: Situation): Screen {
       rows: rows(s),
       timeline: timeline(s),
       returns: false,
+      tell: waiting && s.tell && worthTelling(s),
     },
     wording(s),
     ring(s),
@@ -107,6 +111,13 @@ export function screen(s: Situation): Screen {
   // A coupon, a refund or a note must be read first.
   screen.returns = p.status === "succeeded" && !!screen.detail && !p.compensation && !refundOf(s) && !screen.review;
   return screen;
+}
+
+/** The wait is one in which a payer may want to leave: a check has found no result, it
+ * takes long, or people are looking into it. */
+function worthTelling(s: Situation): boolean {
+  const { p } = s;
+  return !!p.review || (p.status === "confirming" && (p.attempt > +p.attempting || p.stage !== "fresh" || isSlow(s)));
 }
 
 /** What is told to those who wait, as long as it holds. */

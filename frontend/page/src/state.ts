@@ -12,6 +12,8 @@ export interface Boot {
   lang: string;
   version: string;
   scope: string;
+  /** 0: nobody can be told, 1: only by the browser, 2: anybody. */
+  tell: number;
   announced: Announcement[];
   now: string;
   progress: Progress;

@@ -23,9 +23,9 @@ export class Texts {
   /** The text of a key with its variables filled in. */
   text<K extends keyof Messages>(key: K, vars: Messages[K]): string {
     let text = this.texts[key] || "";
-    const values = (vars || {}) as { [name: string]: string | number };
+    const values = (vars || {}) as { [name: string]: string }; // numbers are written as they are
     Object.keys(values).forEach((name) => {
-      text = text.split("{" + name + "}").join(String(values[name]));
+      text = text.split("{" + name + "}").join(values[name]);
     });
     return text;
   }

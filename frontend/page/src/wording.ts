@@ -62,7 +62,7 @@ export function wording(s: Situation): Wording {
 }
 
 /** True once nine in ten payments like this one would be known. */
-function isSlow({ p, now }: Situation): boolean {
+export function isSlow({ p, now }: Situation): boolean {
   const late = p.expected ? ms(p.expected.late_by) : 0;
   return late ? now >= late : p.stage === "prolonged";
 }

@@ -1,0 +1,5 @@
+import { feelResult } from "./feel";
+import { startOptIn } from "./optin";
+
+startOptIn();
+feelResult();
