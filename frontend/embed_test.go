@@ -15,6 +15,7 @@ func TestAssetIsServedUnderTheHashOfItsContent(t *testing.T) {
 	t.Parallel()
 	for file, mediaType := range map[string]string{
 		"page.js": "text/javascript; charset=utf-8", "legacy.js": "text/javascript; charset=utf-8",
+		"optin.js": "text/javascript; charset=utf-8", "worker.js": "text/javascript; charset=utf-8",
 		"page.css": "text/css; charset=utf-8", "inbox.js": "text/javascript; charset=utf-8", "inbox.css": "text/css; charset=utf-8",
 	} {
 		url := frontend.URL(file)
@@ -45,7 +46,10 @@ func TestUnknownAssetsAreNotFound(t *testing.T) {
 }
 
 // scriptBudgets are what a slow phone can take before a page is live.
-var scriptBudgets = map[string]int{"page.js": 8 * 1024, "inbox.js": 6 * 1024}
+var scriptBudgets = map[string]int{
+	"page.js": 8 * 1024, "inbox.js": 6 * 1024,
+	"optin.js": 2 * 1024, "worker.js": 1024, // loaded later: once it is tapped
+}
 
 func TestScriptsStayInTheirBudgets(t *testing.T) {
 	t.Parallel()
@@ -59,6 +63,13 @@ func TestScriptsStayInTheirBudgets(t *testing.T) {
 		if n > budget {
 			t.Errorf("%s is %d bytes gzipped, the budget is %d", file, n, budget)
 		}
+	}
+}
+
+func TestTheWorkerIsThatOfTheBuild(t *testing.T) {
+	t.Parallel()
+	if want, err := os.ReadFile("dist/worker.js"); err != nil || !bytes.Equal(frontend.Worker(), want) {
+		t.Errorf("another file, %v", err)
 	}
 }
 

@@ -70,6 +70,10 @@ func (a *album) add(t *testing.T, lang string, r *Renderer) {
 		a.pages["/"+lang+"/inbox_"+name] = func(w io.Writer) error { return r.RenderInbox(w, v) }
 	}
 	a.pages["/"+lang+"/expired"] = func(w io.Writer) error { return r.RenderExpired(w, lang) }
+	for name, o := range optIns(t) {
+		o.Lang = lang
+		a.pages["/"+lang+"/"+name] = func(w io.Writer) error { return r.RenderOptIn(w, o) }
+	}
 	for name, l := range map[string]Lookup{
 		"lookup": {}, "lookup_sent": {OrderNo: strings.Repeat("A1", 32), Sent: true}, "lookup_wrong": {OrderNo: "A1", Sent: true, Problem: LookupWrong},
 	} {

@@ -177,6 +177,12 @@ func setupOver(t *testing.T, wrap func(engine.Store) engine.Store, change ...fun
 // setupHub starts a node with a hub of other settings.
 func setupHub(t *testing.T, settings hub.Config, wrap func(engine.Store) engine.Store, change ...func(*httpapi.Config, *httpapi.Deps)) *world {
 	t.Helper()
+	return setupNode(t, settings, wrap, nil, change...)
+}
+
+// setupNode starts a node that tells payers, unless messages is nil.
+func setupNode(t *testing.T, settings hub.Config, wrap func(engine.Store) engine.Store, messages *engine.MessageDeps, change ...func(*httpapi.Config, *httpapi.Deps)) *world {
+	t.Helper()
 	w := &world{t: t, log: &lockedBuffer{}, heard: &observer{}, file: filepath.Join(t.TempDir(), "anxin.db")}
 	log := logrus.New()
 	log.SetOutput(w.log)
@@ -199,6 +205,7 @@ func setupHub(t *testing.T, settings hub.Config, wrap func(engine.Store) engine.
 	must(t, err)
 	eng, err := engine.New(engine.Config{CheckGap: time.Minute}, engine.Deps{
 		Store: wrap(w.store), Channels: map[string]channel.Channel{"sandbox": adapter}, Sender: noSender{}, Backends: map[string]bool{"hooked-1": true, "hooked-2": true}, Listener: live, Log: log,
+		Messages: messages,
 	})
 	must(t, err)
 	w.serve(eng, log, change)

@@ -84,8 +84,10 @@ func render(renderer *page.Renderer, states string) (map[string][]byte, error) {
 			return nil, err
 		}
 		for name, render := range map[string]func(io.Writer) error{
-			"expired": func(w io.Writer) error { return renderer.RenderExpired(w, lang) },
-			"lookup":  func(w io.Writer) error { return renderer.RenderLookup(w, page.Lookup{Lang: lang}) },
+			"expired":    func(w io.Writer) error { return renderer.RenderExpired(w, lang) },
+			"optin":      func(w io.Writer) error { return optIn(w, renderer, states, "confirming_slow", lang) },
+			"optin_told": func(w io.Writer) error { return optIn(w, renderer, states, "review", lang) },
+			"lookup":     func(w io.Writer) error { return renderer.RenderLookup(w, page.Lookup{Lang: lang}) },
 			"lookup_sent": func(w io.Writer) error {
 				return renderer.RenderLookup(w, page.Lookup{Lang: lang, OrderNo: "A1001", Sent: true})
 			},
@@ -96,6 +98,15 @@ func render(renderer *page.Renderer, states string) (map[string][]byte, error) {
 		}
 	}
 	return pages, nil
+}
+
+func optIn(w io.Writer, renderer *page.Renderer, states, state, lang string) error {
+	v, err := read[page.View](filepath.Join(states, state+".json"))
+	if err != nil {
+		return err
+	}
+	v.Lang = lang
+	return renderer.RenderOptIn(w, page.OptIn{View: v})
 }
 
 // inboxes makes the pages of the message centre.

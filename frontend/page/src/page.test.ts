@@ -46,7 +46,10 @@ function shown(): string[] {
       .map((name) => name + "=" + node.getAttribute(name));
     const own = node.children.length ? "" : node.textContent;
     lines.push([node.tagName.toLowerCase(), ...attributes, own].join(" ").trim());
-    Array.from(node.children).forEach(walk);
+    // What can be asked for, and what was, is not drawn: the server writes it.
+    if (node.id !== "tell") {
+      Array.from(node.children).forEach(walk);
+    }
   };
   const main = document.getElementById("anxin")!;
   lines.push(main.dataset["tone"] + " " + main.dataset["ring"]);
@@ -140,6 +143,19 @@ describe("the live page", () => {
     expect(document.getElementById("anxin")!.dataset).toMatchObject({ status: "succeeded", seq: "8", live: "socket" });
     expect(document.querySelector("#timeline p")!.textContent).toBe("Payment confirmed");
     expect(document.getElementById("check-form")!.hidden).toBe(true);
+  });
+
+  test("offers to tell while the result is open, and loads what asks when that is tapped", () => {
+    const tell = document.getElementById("tell")!;
+    document.body.dataset["optin"] = "/assets/optin.abc.js";
+    expect(tell.hidden).toBe(false);
+    const tapped = new Event("submit", { cancelable: true });
+    document.getElementById("tell-form")!.dispatchEvent(tapped);
+    expect(tapped.defaultPrevented).toBe(true);
+    expect(document.body.querySelector("script")!.getAttribute("src")).toBe("/assets/optin.abc.js");
+    document.body.querySelector("script")!.remove();
+    update("status.changed", { status: "failed", stage: "resolved", result: { at: boot.now, refund: null } });
+    expect(tell.hidden).toBe(true);
   });
 
   test("tells each state that was visible once", () => {

@@ -44,6 +44,7 @@ describe("the script shows what the server renders", () => {
       lang: boot.lang,
       scope: boot.scope,
       announced: boot.announced,
+      tell: boot.tell > 1,
       texts,
     });
     expect(got).toEqual(want.screen);

@@ -102,7 +102,12 @@ export function screen(s: Situation): Screen {
       rows: rows(s),
       timeline: timeline(s),
       returns: false,
-      tell: waiting && s.tell && worthTelling(s),
+      // Where a payer may want to leave: a check has found no result, it takes long, or
+      // people are looking into it.
+      tell:
+        waiting &&
+        s.tell &&
+        (!!p.review || (p.status === "confirming" && (p.attempt > +p.attempting || p.stage !== "fresh" || isSlow(s)))),
     },
     wording(s),
     ring(s),
@@ -111,13 +116,6 @@ export function screen(s: Situation): Screen {
   // A coupon, a refund or a note must be read first.
   screen.returns = p.status === "succeeded" && !!screen.detail && !p.compensation && !refundOf(s) && !screen.review;
   return screen;
-}
-
-/** The wait is one in which a payer may want to leave: a check has found no result, it
- * takes long, or people are looking into it. */
-function worthTelling(s: Situation): boolean {
-  const { p } = s;
-  return !!p.review || (p.status === "confirming" && (p.attempt > +p.attempting || p.stage !== "fresh" || isSlow(s)));
 }
 
 /** What is told to those who wait, as long as it holds. */

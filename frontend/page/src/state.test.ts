@@ -32,6 +32,7 @@ const boot: Boot = {
   lang: "en",
   version: "0123456789ab",
   scope: "",
+  tell: 0,
   announced: [],
   now: "2026-11-23T04:00:12.000Z",
   progress,

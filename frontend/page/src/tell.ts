@@ -7,6 +7,6 @@ export function bindTell(): void {
     event.preventDefault();
     const script = document.createElement("script");
     script.src = document.body.dataset["optin"]!;
-    document.head.appendChild(script); // again at the next tap, if it does not come
+    document.body.appendChild(script); // again at the next tap, if it does not come
   });
 }

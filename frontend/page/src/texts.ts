@@ -37,7 +37,7 @@ export class Texts {
 
   money(m: Money): string {
     const digits = this.format.digits;
-    let minor = String(Math.abs(m.minor));
+    let minor = "" + Math.abs(m.minor);
     while (minor.length <= digits) {
       minor = "0" + minor;
     }
