@@ -30,7 +30,7 @@ func (mouth) Send(context.Context, notify.Message) (notify.Receipt, error) {
 // browserMouth is one that browsers subscribe to.
 type browserMouth struct{ mouth }
 
-func (m browserMouth) PublicKey() string              { return m.key }
+func (m browserMouth) PublicKey() string               { return m.key }
 func (m browserMouth) Check(notify.Subscription) error { return nil }
 
 // asking starts a node that tells payers by all that they can ask for.
