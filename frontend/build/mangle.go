@@ -8,7 +8,7 @@ import "strings"
 var internalNames = strings.Fields(`
 accept again also announcement any arm awake backoff began canCheck canClaim
 cancel cancelled check checkAgainAt checkNote checking clearTimer confirmedAt connection coupon dispatch
-downSince drawn ended failed failures forgive format frame guide hangUp hangUpQuietly
+downSince drawn ended failures forgive format frame guide hangUp hangUpQuietly
 headline label lead leave listen local looked notices offline offset onConnection
 onState onWake onWindow openSocket openStream orderNo phase platform probe receive refused
 render repayText report reports retryAfter retrySocket returning returns ring ringFrom ringTo

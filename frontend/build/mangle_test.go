@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"anxin/engine/order"
 	"anxin/frontend/page"
 )
 
@@ -22,6 +23,11 @@ func TestShortenedNamesAreNobodyElses(t *testing.T) {
 		t.Fatal(err)
 	}
 	taken := []string{"helped", "text", "wording", "status", "body"} // of requests and answers
+	for _, status := range []order.Status{
+		order.StatusAwaiting, order.StatusConfirming, order.StatusSucceeded, order.StatusFailed, order.StatusClosed, order.StatusRefunding, order.StatusRefunded,
+	} {
+		taken = append(taken, string(status)) // the script has tables by status
+	}
 	for _, m := range names.FindAllStringSubmatch(string(frames), -1) {
 		taken = append(taken, m[1]+m[2])
 	}
