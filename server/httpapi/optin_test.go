@@ -41,7 +41,8 @@ func asking(t *testing.T) *world {
 	deps := &engine.MessageDeps{
 		Plan: notify.DefaultPlan(time.UTC, order.DefaultStageLimits), Catalogue: catalogue, Links: noLinks{}, Key: notify.Key("k"),
 		Providers: []engine.MessageProvider{
-			{Name: "texts", Provider: mouth{channel: notify.SMS}}, {Name: "mails", Provider: mouth{channel: notify.Email}},
+			{Name: "texts", Provider: mouth{channel: notify.SMS}},
+			{Name: "mails", Provider: mouth{channel: notify.Email}},
 			{Name: "browsers", Provider: browserMouth{mouth{notify.WebPush, "BKey_-"}}},
 		},
 	}
