@@ -48,27 +48,27 @@ func TestOperatorsAreToldOfCasesTogether(t *testing.T) {
 			o.register(fmt.Sprint("A", i), reachable)
 		}
 		o.mismatch("A0")
-		if len(ops.taken) != 1 || len(support.taken) != 1 {
-			t.Fatalf("told %d and %d times of the first", len(ops.taken), len(support.taken))
+		if len(ops.sent()) != 1 || len(support.sent()) != 1 {
+			t.Fatalf("told %d and %d times of the first", len(ops.sent()), len(support.sent()))
 		}
-		if m := ops.taken[0]; m.Notice != notify.NoticeAlert || m.Text.Title != "Anxin: Cases opened: 1. Somebody has to look at them" || m.Text.Body != "pay amount_mismatch" {
+		if m := ops.sent()[0]; m.Notice != notify.NoticeAlert || m.Text.Title != "Anxin: Cases opened: 1. Somebody has to look at them" || m.Text.Body != "pay amount_mismatch" {
 			t.Errorf("told %+v", m)
 		}
-		if m := support.taken[0]; m.Text.Body != "pay 金额不符" || !strings.Contains(m.Text.Title, "新增待人工处理事项 1 个") {
+		if m := support.sent()[0]; m.Text.Body != "pay 金额不符" || !strings.Contains(m.Text.Title, "新增待人工处理事项 1 个") {
 			t.Errorf("told %+v", m)
 		}
 		for i := range 5 {
 			o.mismatch(fmt.Sprint("A", i+1))
 			o.pass(5 * time.Second)
 		}
-		if n := len(ops.taken); n != 1 {
+		if n := len(ops.sent()); n != 1 {
 			t.Errorf("told %d times within a minute", n)
 		}
 		o.pass(time.Minute)
-		if n := len(ops.taken); n != 2 || !strings.Contains(ops.taken[1].Text.Title, "Cases opened: 5") || ops.taken[1].Text.Body != "pay amount_mismatch × 5" {
-			t.Errorf("told %d times, last %+v", n, ops.taken[n-1])
+		if n := len(ops.sent()); n != 2 || !strings.Contains(ops.sent()[1].Text.Title, "Cases opened: 5") || ops.sent()[1].Text.Body != "pay amount_mismatch × 5" {
+			t.Errorf("told %d times, last %+v", n, ops.sent()[n-1])
 		}
-		for _, m := range append(ops.taken, support.taken...) {
+		for _, m := range append(ops.sent(), support.sent()...) {
 			for _, private := range []string{"A0", "A1", "13800138000", "token-1"} {
 				if strings.Contains(m.Text.Title+m.Text.Body, private) {
 					t.Errorf("an alert tells %s: %+v", private, m.Text)
@@ -92,7 +92,7 @@ func TestOperatorsAreToldOfBreakers(t *testing.T) {
 		}
 		o.pass(10 * time.Minute)
 		var titles []string
-		for _, m := range ops.taken {
+		for _, m := range ops.sent() {
 			if m.Text.Body == "one" {
 				titles = append(titles, m.Text.Title)
 			}
@@ -100,8 +100,8 @@ func TestOperatorsAreToldOfBreakers(t *testing.T) {
 		if len(titles) < 2 || !strings.Contains(titles[0], "Fails") || !strings.Contains(titles[len(titles)-1], "Works again") {
 			t.Errorf("told %q", titles)
 		}
-		if len(support.taken) != 0 {
-			t.Errorf("the other group is told %+v", support.taken)
+		if len(support.sent()) != 0 {
+			t.Errorf("the other group is told %+v", support.sent())
 		}
 	})
 }
@@ -111,7 +111,7 @@ func TestOperatorsAreToldOfAnIncident(t *testing.T) {
 	t.Parallel()
 	staffed(t, func(t *testing.T, o *office, ops, _ *phone) {
 		late := func() (list []string) {
-			for _, m := range ops.taken {
+			for _, m := range ops.sent() {
 				if strings.Contains(m.Text.Title, "wait long") {
 					list = append(list, m.Text.Title+"|"+m.Text.Body)
 				}
@@ -145,8 +145,8 @@ func TestAlertsAreNotLost(t *testing.T) {
 		o.mismatch("A1")
 		ops.do(nil)
 		o.pass(61 * time.Second)
-		if len(ops.taken) != 1 || !strings.Contains(ops.taken[0].Text.Title, "Cases opened: 1") || len(support.taken) != 0 {
-			t.Errorf("told %+v, and the paused one %+v", ops.taken, support.taken)
+		if len(ops.sent()) != 1 || !strings.Contains(ops.sent()[0].Text.Title, "Cases opened: 1") || len(support.sent()) != 0 {
+			t.Errorf("told %+v, and the paused one %+v", ops.sent(), support.sent())
 		}
 	})
 }

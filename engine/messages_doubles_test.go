@@ -80,6 +80,12 @@ func (p *phone) take(m notify.Message) {
 	p.taken, p.at = append(p.taken, m), append(p.at, time.Now())
 }
 
+func (p *phone) sent() []notify.Message {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.taken)
+}
+
 func (p *phone) notices() []notify.Notice {
 	p.mu.Lock()
 	defer p.mu.Unlock()
