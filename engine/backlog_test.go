@@ -239,11 +239,12 @@ func TestWeighingGivesWayToARush(t *testing.T) {
 		h.register("C")
 		held := h.holdCallbacks()
 		h.rush(orders, held)
-		if c := h.Counts(); c.StoredFirst != 24 || c.Unweighed != 24 { // beyond the sixteen that are weighed at once
-			t.Errorf("counted %+v", c)
+		rushed := h.Counts()
+		if rushed.StoredFirst < 24 || rushed.Unweighed != rushed.StoredFirst { // all but the sixteen that may be weighed at once
+			t.Errorf("counted %+v", rushed)
 		}
 		h.callback(paidNote("B", "b")) // the answers have left, the next of the rush are on their way
-		if c := h.Counts(); c.StoredFirst != 25 || c.Unweighed != 25 {
+		if c := h.Counts(); c.StoredFirst != rushed.StoredFirst+1 || c.Unweighed != c.StoredFirst {
 			t.Errorf("while the rush lasts: counted %+v", c)
 		}
 		h.pass(60 * time.Millisecond)
@@ -251,7 +252,7 @@ func TestWeighingGivesWayToARush(t *testing.T) {
 			h.wantPayment(no, order.Succeeded, order.StatusSucceeded)
 		}
 		h.callback(paidNote("C", "c"))
-		if c := h.Counts(); c.StoredFirst != 25 || c.Unweighed != 0 {
+		if c := h.Counts(); c.StoredFirst != rushed.StoredFirst+1 || c.Unweighed != 0 {
 			t.Errorf("after it: counted %+v", c)
 		}
 	})
@@ -268,7 +269,7 @@ func TestARushThatGoesOnDoesNotKeepPayersWaiting(t *testing.T) {
 		held := h.holdCallbacks()
 		for i, wave := range waves {
 			h.rush(wave, held)
-			if c := h.Counts(); i == 30 && c.Unweighed != 4+30*20 { // all but the sixteen that were weighed at once
+			if c := h.Counts(); i == 30 && (c.Unweighed < 4+30*20 || c.Unweighed != c.StoredFirst) { // all but the sixteen that may be weighed at once
 				t.Errorf("counted %+v", c)
 			}
 			h.pass(gap)
