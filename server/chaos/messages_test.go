@@ -87,7 +87,7 @@ type correspondence struct {
 
 func (c *correspondence) judge() {
 	for i, ev := range c.events {
-		if ev.Detail.Via != "" {
+		if ev.Type == order.EventMessage {
 			c.judgeTelling(i, ev)
 		}
 	}

@@ -58,7 +58,7 @@ func (w *world) needless(f *fate, n notify.Notice, c notify.Channel) bool {
 	tellings := 0
 	last := notify.Notice("")
 	for _, ev := range f.view.Timeline {
-		if ev.Detail.Via == string(notify.SMS) && ev.Detail.Notice != string(last) {
+		if ev.Type == order.EventMessage && ev.Detail.Via == string(notify.SMS) && ev.Detail.Notice != string(last) {
 			tellings, last = tellings+1, notify.Notice(ev.Detail.Notice)
 		}
 		if !n.Result() && notify.Notice(ev.Detail.Notice).Result() {
