@@ -51,9 +51,13 @@ func BenchmarkCallbacks(b *testing.B) {
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "processed/s")
 	reportLatency(b, took)
-	idle, began := fasthttp.AcquireRequest(), time.Now()
-	idle.SetRequestURI(p.base + "/healthz")
-	inParallel(b, b.N, func(c *fasthttp.Client, _ int) { post(b, c, idle) })
+	began := time.Now()
+	inParallel(b, b.N, func(c *fasthttp.Client, _ int) {
+		idle := fasthttp.AcquireRequest()
+		defer fasthttp.ReleaseRequest(idle)
+		idle.SetRequestURI(p.base + "/healthz")
+		post(b, c, idle)
+	})
 	b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "http/s")
 }
 
