@@ -51,7 +51,7 @@ func (e *Engine) reseal(ctx context.Context, store resealer) {
 			return
 		}
 		if next == "" {
-			e.deps.Log.Info("contacts are sealed with the newest secret: older ones are not needed any more")
+			e.deps.Log.Info("contacts are sealed with the first of the contact secrets: others, if there are any, may be dropped")
 			return
 		}
 		after = next
