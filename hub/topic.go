@@ -12,7 +12,7 @@ import (
 
 // shardCount spreads the topics over locks, enough that the cores rarely meet, and over
 // the period of the sweep: of 10,000 topics each shard has forty, which the sweep compares
-// in a third of a millisecond.
+// in one go.
 const shardCount = 256
 
 // registry holds the topics that somebody here watches. Locks are taken in the

@@ -141,6 +141,9 @@ func (e *encoded) writeOrder(ctx context.Context, w *writes) error {
 	if err == nil && changed == 0 {
 		err = engine.ErrConflict
 	}
+	if err == nil {
+		w.written = append(w.written, orderSeq{o.OrderNo, o.Seq})
+	}
 	return err
 }
 

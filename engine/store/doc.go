@@ -31,5 +31,7 @@
 //
 // A SQLite store belongs to one process, which a lock file beside the database
 // enforces. So when it is opened, every lease in it is of a process that is dead, and
-// all of them are released at once instead of being waited for.
+// all of them are released at once instead of being waited for. And so the newest seqs
+// of orders can be remembered (seqs.go): the hub asks for those of all watched orders
+// every few seconds. A database that several processes write to has to be asked.
 package store

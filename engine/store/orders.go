@@ -159,22 +159,6 @@ func (s *Store) Views(ctx context.Context, orderNos []string, each func(*order.O
 	return nil
 }
 
-// Seqs returns the newest seq of each of the orders that exist; see engine.OrderReader.
-func (s *Store) Seqs(ctx context.Context, orderNos []string) (map[string]int64, error) {
-	found := make(map[string]int64, len(orderNos))
-	err := inLists(ctx, s.reads.seqs, orderNos, func(r row) error {
-		var orderNo string
-		var seq int64
-		err := r.Scan(&orderNo, &seq)
-		found[orderNo] = seq
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read seqs: %w", err)
-	}
-	return found, nil
-}
-
 // inLists asks for the orders with statements of some sizes, and has each row scanned.
 func inLists(ctx context.Context, statements map[int]*sql.Stmt, orderNos []string, scan func(row) error) error {
 	for len(orderNos) > 0 {

@@ -77,6 +77,8 @@ ON CONFLICT (backend) DO UPDATE SET gone_at = excluded.gone_at, disabled_at = ex
 type writes struct {
 	conn    *sql.Conn
 	changed int64 // rows since the store was opened
+	newest  *newest
+	written []orderSeq // by the transaction that is open
 
 	beginTx, commitTx, rollbackTx                   *sql.Stmt
 	insertOrder, updateOrder, insertEvent           *sql.Stmt
@@ -102,8 +104,8 @@ type writes struct {
 	templateChange, addTemplate, changeTemplate, reseal           *sql.Stmt
 }
 
-func prepareWrites(ctx context.Context, conn *sql.Conn) (*writes, error) {
-	w := &writes{conn: conn}
+func prepareWrites(ctx context.Context, conn *sql.Conn, seqs *newest) (*writes, error) {
+	w := &writes{conn: conn, newest: seqs}
 	for text, into := range map[string]**sql.Stmt{
 		sqlBegin: &w.beginTx, `COMMIT`: &w.commitTx, `ROLLBACK`: &w.rollbackTx,
 		sqlInsertOrder: &w.insertOrder, sqlUpdateOrder: &w.updateOrder, sqlInsertEvent: &w.insertEvent,
@@ -142,13 +144,16 @@ func (w *writes) begin(ctx context.Context) error {
 		w.rollback(ctx) // should the group before have left one open, it ends here
 		return fmt.Errorf("begin: %w", err)
 	}
+	w.written = w.written[:0]
 	return nil
 }
 
 func (w *writes) commit(ctx context.Context) error {
 	if _, err := w.commitTx.ExecContext(ctx); err != nil {
+		w.newest.forget()
 		return fmt.Errorf("commit: %w", err)
 	}
+	w.newest.note(w.written)
 	return nil
 }
 

@@ -61,6 +61,7 @@ func (o Options) withDefaults() Options {
 type Store struct {
 	reads   *reads
 	writer  *writer
+	newest  *newest
 	checks  *checkpointer
 	sealer  *sealer
 	closers []io.Closer // in the order of opening
@@ -86,7 +87,7 @@ func openLimited(ctx context.Context, dsn string, opts Options, limits logLimits
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{sealer: seals}
+	s := &Store{sealer: seals, newest: newNewest()}
 	if err := s.open(ctx, path, opts, limits); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.closeAll())
 	}
@@ -121,7 +122,7 @@ func (s *Store) open(ctx context.Context, path string, opts Options, limits logL
 	if _, err := conn.ExecContext(ctx, sqlReleaseLeases); err != nil {
 		return fmt.Errorf("release leases of the process before: %w", err)
 	}
-	statements, err := prepareWrites(ctx, conn)
+	statements, err := prepareWrites(ctx, conn, s.newest)
 	if err != nil {
 		return err
 	}
@@ -191,6 +192,7 @@ func (s *Store) Close() error {
 	s.close.Do(func() {
 		s.checks.stop()
 		s.writer.stop()
+		s.newest.forget()
 		s.closed = s.closeAll()
 	})
 	return s.closed
