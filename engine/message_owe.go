@@ -97,7 +97,7 @@ func (e *Engine) messageFacts(ctx context.Context, o order.Order, now order.Time
 	if _, f.Seen, err = e.SeenAt(ctx, o.OrderNo, max(o.TurnSeq, 1)); err != nil {
 		return f, fmt.Errorf("load what was seen: %w", err)
 	}
-	f.Watching = e.Watching(o.OrderNo)
+	f.Watching = e.Watching(ctx, o.OrderNo)
 	return f, nil
 }
 

@@ -121,7 +121,7 @@ func (s *screens) watch(orderNo string, watches bool) {
 	s.watching[orderNo] = watches
 }
 
-func (s *screens) Watching(orderNo string) bool {
+func (s *screens) Watching(_ context.Context, orderNo string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.watching[orderNo]

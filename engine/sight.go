@@ -30,8 +30,9 @@ type SightingStore interface {
 
 // Presence tells who is looking right now.
 type Presence interface {
-	// Watching says whether a payer has the order open on this node.
-	Watching(orderNo string) bool
+	// Watching says whether a payer has the order open, on any node that can be reached.
+	// It may take the time of a question to the other nodes.
+	Watching(ctx context.Context, orderNo string) bool
 }
 
 // Witness is what a decision about a message asks: whether its reader knows already.
@@ -42,8 +43,9 @@ type Witness interface {
 	// have reported on this node counts at once.
 	SeenAt(ctx context.Context, orderNo string, seq int64) (at order.Time, seen bool, err error)
 	// Watching tells whether a payer has the order's page or app open and visible now,
-	// connected to this node. Other nodes are not asked: false is no proof of absence.
-	Watching(orderNo string) bool
+	// connected to whichever node. One that cannot be reached is left out: false is no
+	// proof of absence.
+	Watching(ctx context.Context, orderNo string) bool
 }
 
 var _ Witness = (*Engine)(nil)
@@ -78,8 +80,8 @@ func (e *Engine) SeenAt(ctx context.Context, orderNo string, seq int64) (order.T
 }
 
 // Watching implements Witness.
-func (e *Engine) Watching(orderNo string) bool {
-	return e.deps.Presence != nil && e.deps.Presence.Watching(orderNo)
+func (e *Engine) Watching(ctx context.Context, orderNo string) bool {
+	return e.deps.Presence != nil && e.deps.Presence.Watching(ctx, orderNo)
 }
 
 // sweepSightings deletes what is older than sightingLife until ctx ends.

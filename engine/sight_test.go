@@ -55,7 +55,7 @@ func TestAStoreThatCannotSayIsNoProofOfAbsence(t *testing.T) {
 		if _, _, err := h.SeenAt(t.Context(), "A1", 1); !errors.Is(err, errDisk) {
 			t.Errorf("got %v", err)
 		}
-		if h.Watching("A1") {
+		if h.Watching(t.Context(), "A1") {
 			t.Error("somebody watches although nobody tells")
 		}
 	})

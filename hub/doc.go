@@ -25,6 +25,13 @@
 // later than its watcher did, or when a message without data does not continue
 // what is known. A dead bus therefore costs latency and nothing else.
 //
+// # Who is there
+//
+// [Hub.Presence] counts the watchers of a topic on all nodes, by audience. Nobody keeps
+// books of them: whoever wants to know asks over the bus, and the nodes that have
+// watchers answer. A storm of subscribes therefore costs no message. A node that does not
+// answer in time is left out, and so are all while the bus is dead; the answer says so.
+//
 // # What a bad client can do
 //
 // It can hurt itself. A slow one gets fewer, newer states, and is closed when

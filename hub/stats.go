@@ -30,6 +30,9 @@ type Stats struct {
 	Errors uint64
 	// Malformed counts payloads of the bus that could not be decoded.
 	Malformed uint64
+	// Asked counts the questions of who watches a topic on any node; Partial those that
+	// not every node answered.
+	Asked, Partial uint64
 	// Closes counts connections that the hub ended, by its code; PeerCloses
 	// those that the client or the network ended.
 	Closes     map[CloseCode]uint64
@@ -40,6 +43,7 @@ type counters struct {
 	subscriptions                       atomic.Int64
 	in, out, conflations, repairs, errs atomic.Uint64
 	malformed, peerCloses, sweeps       atomic.Uint64
+	asked, partial                      atomic.Uint64
 	sweepTime                           atomic.Int64      // ns
 	closes                              [16]atomic.Uint64 // by index in the table
 	waited                              histogram         // from publish to write
@@ -68,6 +72,8 @@ func (h *Hub) Stats() Stats {
 		Errors:        c.errs.Load(),
 		Malformed:     c.malformed.Load(),
 		PeerCloses:    c.peerCloses.Load(),
+		Asked:         c.asked.Load(),
+		Partial:       c.partial.Load(),
 		Closes:        make(map[CloseCode]uint64, len(CloseCodes())),
 	}
 	for i, info := range CloseCodes() {

@@ -30,18 +30,3 @@ func (v Visit) topics() []Visit {
 	}
 	return visits
 }
-
-// Watchers counts who watches the topic on this node, by audience.
-func (h *Hub) Watchers(topic string) map[Audience]int {
-	counts := make(map[Audience]int)
-	t := h.topics.find(topic)
-	if t == nil {
-		return counts
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, w := range t.watchers {
-		counts[w.audience]++
-	}
-	return counts
-}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strings"
 
 	"anxin/engine"
@@ -37,6 +38,10 @@ func (w *witness) Acted(topic string, a hub.Act) {
 }
 
 // Watching implements engine.Presence.
-func (w *witness) Watching(orderNo string) bool {
-	return w.watchers.Watchers(auth.OrderTopic(orderNo))[auth.AudiencePayer] > 0
+func (w *witness) Watching(ctx context.Context, orderNo string) bool {
+	topic := auth.OrderTopic(orderNo)
+	if w.watchers.Watchers(topic)[auth.AudiencePayer] > 0 {
+		return true // whoever else there is
+	}
+	return w.watchers.Presence(ctx, topic).Watchers[auth.AudiencePayer] > 0
 }

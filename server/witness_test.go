@@ -75,7 +75,7 @@ func TestTheEngineKnowsWhatPayersSawAndWhoWatches(t *testing.T) {
 	a, p := startNode(t, map[string]string{})
 	var witness engine.Witness = a.engine
 	token := p.register("A1")["view_token"].(string)
-	if witness.Watching("A1") {
+	if witness.Watching(t.Context(), "A1") {
 		t.Error("somebody watches")
 	}
 	report := func(frames ...object) {
@@ -112,12 +112,12 @@ func TestTheEngineKnowsWhatPayersSawAndWhoWatches(t *testing.T) {
 	left := make(chan struct{})
 	go func() { _ = c.Run(ctx); close(left) }()
 	<-first
-	if !witness.Watching("A1") || witness.Watching("A2") {
+	if !witness.Watching(t.Context(), "A1") || witness.Watching(t.Context(), "A2") {
 		t.Error("a payer watches A1, and nobody A2")
 	}
 	leave()
 	<-left
-	await(t, "the payer has left", func() bool { return !witness.Watching("A1") })
+	await(t, "the payer has left", func() bool { return !witness.Watching(t.Context(), "A1") })
 }
 
 // TestNoBehaviourIsKeptWhenItIsSwitchedOff holds the switch: on the page and behind it.

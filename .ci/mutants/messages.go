@@ -48,7 +48,7 @@ func firstLook(o order.Order) order.Order {
 	},
 	{
 		name:  "who has the page open is told all the same",
-		edits: []edit{{"engine/message_owe.go", `f.Watching = e.Watching(o.OrderNo)`, `f.Watching = false`}},
+		edits: []edit{{"engine/message_owe.go", `f.Watching = e.Watching(ctx, o.OrderNo)`, `f.Watching = false`}},
 		test:  "./engine TestWhoHasSeenIt",
 	},
 	{

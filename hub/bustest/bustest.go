@@ -36,6 +36,7 @@ func Run(t *testing.T, factory Factory) {
 	t.Run("serves many topics", s.manyTopics)
 	t.Run("takes topics recorded before run", s.recordedBeforeRun)
 	t.Run("never blocks a publisher", s.neverBlocks)
+	t.Run("asks the other subscribed nodes", s.asks)
 	t.Run("ends when its context ends", s.ends)
 	t.Run("is safe for concurrent use", s.concurrentUse)
 }
@@ -77,6 +78,9 @@ func (n *Node) Received(topic string, payload []byte) {
 	n.received[topic] = append(n.received[topic], string(payload))
 	n.announce()
 }
+
+// Asked answers with the topic.
+func (n *Node) Asked(topic string) []byte { return []byte(topic) }
 
 // Joined counts how often a topic took effect.
 func (n *Node) Joined(topics []string) {
@@ -301,6 +305,44 @@ func (s suite) neverBlocks(t *testing.T) {
 	}
 	n := Start(t, other)
 	n.Reach(t, Start(t, bus), "t")
+}
+
+func (s suite) asks(t *testing.T) {
+	t.Parallel()
+	join := s.factory(t)
+	a, b, c := Start(t, join()), Start(t, join()), Start(t, join())
+	Start(t, join()).Subscribe("other")
+	for _, n := range []*Node{a, b, c} {
+		n.Subscribe("t")
+	}
+	a.Subscribe("own")
+	a.Reach(t, b, "t")
+	a.Reach(t, b, "own")
+	b.Reach(t, a, "t")
+	c.Reach(t, a, "t")
+	if answers := a.asks(t, "own"); len(answers) != 0 {
+		t.Errorf("it answers itself: %q", answers)
+	}
+	if answers := a.asks(t, "t"); len(answers) != 2 || string(answers[0]) != "t" || string(answers[1]) != "t" {
+		t.Errorf("two others watch t: %q", answers)
+	}
+	c.Unsubscribe("t")
+	for deadline := time.Now().Add(Patience); len(a.asks(t, "t")) != 1; {
+		if time.Now().After(deadline) {
+			t.Fatal("who left still answers")
+		}
+	}
+}
+
+func (n *Node) asks(t *testing.T, topic string) [][]byte {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	answers, err := n.Ask(ctx, topic)
+	if err != nil {
+		t.Fatalf("ask about %q: %v", topic, err)
+	}
+	return answers
 }
 
 func (s suite) ends(t *testing.T) {

@@ -39,6 +39,7 @@ type Bus struct {
 	topics  map[string]struct{}
 	queue   []payload
 	dropped uint64
+	node    hub.Receiver // while Run runs
 }
 
 type payload struct {
@@ -90,6 +91,28 @@ func (b *Bus) Unsubscribe(topic string) {
 	delete(b.topics, topic)
 }
 
+// Ask asks the other nodes one after the other.
+func (b *Bus) Ask(_ context.Context, topic string) (answers [][]byte, _ error) {
+	b.network.mu.RLock()
+	defer b.network.mu.RUnlock()
+	for _, other := range b.network.buses {
+		if node := other.subscribed(topic); node != nil && other != b {
+			answers = append(answers, node.Asked(topic))
+		}
+	}
+	return answers, nil
+}
+
+// subscribed returns the node of the bus if it runs and is subscribed to the topic.
+func (b *Bus) subscribed(topic string) hub.Receiver {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, ok := b.topics[topic]; !ok {
+		return nil
+	}
+	return b.node
+}
+
 // Dropped returns how many payloads were lost because this node was too slow.
 func (b *Bus) Dropped() uint64 {
 	b.mu.Lock()
@@ -99,6 +122,8 @@ func (b *Bus) Dropped() uint64 {
 
 // Run delivers what the other nodes published until ctx ends.
 func (b *Bus) Run(ctx context.Context, r hub.Receiver) error {
+	b.serve(r)
+	defer b.serve(nil)
 	for {
 		select {
 		case <-ctx.Done():
@@ -109,6 +134,12 @@ func (b *Bus) Run(ctx context.Context, r hub.Receiver) error {
 			r.Received(p.topic, p.bytes)
 		}
 	}
+}
+
+func (b *Bus) serve(r hub.Receiver) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.node = r
 }
 
 func (b *Bus) take() []payload {

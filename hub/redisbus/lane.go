@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -33,6 +34,7 @@ type lane struct {
 	bus    *Bus
 	prefix string
 	wake   chan struct{}
+	up     atomic.Bool // the connection works
 
 	// last is the newest number of each publisher; used by the receiving
 	// goroutine only.
@@ -142,6 +144,7 @@ func (l *lane) connection(ctx context.Context, r hub.Receiver) (worked bool, err
 		}
 	})
 	worked, err = l.receive(ctx, ps, r)
+	l.up.Store(false)
 	cancel()
 	teller.Wait()
 	if unhook() {
@@ -150,13 +153,14 @@ func (l *lane) connection(ctx context.Context, r hub.Receiver) (worked bool, err
 	return worked, err
 }
 
-// subscribe begins with the lane's own channel, that nobody publishes to: it
-// routes the connection to the lane's node and confirms that it works.
+// subscribe begins with the lane's own channel, on which answers come: it routes the
+// connection to the lane's node and confirms that it works.
 func (l *lane) subscribe(ctx context.Context) *redis.PubSub {
+	own := l.replyTo(l.bus.id)
 	if l.bus.cluster() {
-		return l.bus.client.SSubscribe(ctx, l.prefix)
+		return l.bus.client.SSubscribe(ctx, own)
 	}
-	return l.bus.client.Subscribe(ctx, l.prefix)
+	return l.bus.client.Subscribe(ctx, own)
 }
 
 // closeQuietly may come second; closing twice is the only error there is.
@@ -211,32 +215,51 @@ func (l *lane) receive(ctx context.Context, ps *redis.PubSub, r hub.Receiver) (w
 			return worked, fmt.Errorf("receive: %w", err)
 		}
 		worked, asked = true, false
-		l.handle(msg, r)
+		if err := l.handle(msg, r); err != nil {
+			return worked, err
+		}
 	}
 }
 
-func (l *lane) handle(msg any, r hub.Receiver) {
+// errMoved says that Redis ended the lane's own channel: its slot moved away.
+var errMoved = errors.New("the lane has moved")
+
+func (l *lane) handle(msg any, r hub.Receiver) error {
 	switch msg := msg.(type) {
 	case *redis.Message:
 		l.deliver(msg, r)
 	case *redis.Subscription:
 		topic := strings.TrimPrefix(msg.Channel, l.prefix)
-		if topic == "" {
-			return
-		}
-		if strings.HasSuffix(msg.Kind, "unsubscribe") {
+		ended, own := strings.HasSuffix(msg.Kind, "unsubscribe"), strings.HasPrefix(topic, replyMark)
+		switch {
+		case own && ended:
+			return errMoved
+		case own:
+			l.up.Store(true)
+		case ended:
 			l.reclaim(topic)
-			return
+		default:
+			r.Joined([]string{topic})
 		}
-		r.Joined([]string{topic})
 	}
+	return nil
 }
 
 // deliver drops what this bus sent itself and what comes a second time, which
 // the client library causes when it repeats a batch after a broken connection.
 func (l *lane) deliver(msg *redis.Message, r hub.Receiver) {
 	id, number, payload, ok := open([]byte(msg.Payload))
-	if !ok || id == l.bus.id || number <= l.last[id] {
+	topic := strings.TrimPrefix(msg.Channel, l.prefix)
+	switch {
+	case !ok:
+		return
+	case strings.HasPrefix(topic, replyMark):
+		l.bus.asked.answered(number, id, payload)
+		return
+	case number == questionMark:
+		l.hear(topic, id, payload, r.Asked)
+		return
+	case id == l.bus.id || number <= l.last[id]:
 		return
 	}
 	if len(l.last) >= maxPublishers {
@@ -244,7 +267,7 @@ func (l *lane) deliver(msg *redis.Message, r hub.Receiver) {
 	}
 	l.last[id] = number
 	l.bus.count.received.Add(1)
-	r.Received(strings.TrimPrefix(msg.Channel, l.prefix), payload)
+	r.Received(topic, payload)
 }
 
 // reclaim subscribes again what Redis ended although it is wanted: a cluster

@@ -38,19 +38,31 @@ type outgoing struct {
 
 func newOutgoing() *outgoing { return &outgoing{wake: make(chan struct{}, 1)} }
 
-// push returns how many entries it dropped, 0 or 1. Numbers are given in the
-// order of the queue.
+// push queues a payload under the next number, and returns how many entries it dropped,
+// 0 or 1. Numbers are given in the order of the queue.
 func (o *outgoing) push(channel string, id [idSize]byte, payload []byte) (dropped uint64) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.number++
+	return o.put(envelope{channel, seal(id, o.number, payload)})
+}
+
+// add queues what is sealed already; see push.
+func (o *outgoing) add(channel string, sealed []byte) (dropped uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.put(envelope{channel, sealed})
+}
+
+// put is called with the queue locked.
+func (o *outgoing) put(e envelope) (dropped uint64) {
 	if o.size == backlog {
 		o.head = (o.head + 1) % backlog
 		o.size--
 		dropped = 1
 	}
-	o.number++
-	o.ring[(o.head+o.size)%backlog] = envelope{channel, seal(id, o.number, payload)}
+	o.ring[(o.head+o.size)%backlog] = e
 	o.size++
-	o.mu.Unlock()
 	select {
 	case o.wake <- struct{}{}:
 	default:

@@ -46,6 +46,7 @@ type Bus struct {
 	id     [idSize]byte
 	lanes  []*lane
 	out    *outgoing
+	asked  *questions
 	count  counters
 }
 
@@ -71,7 +72,7 @@ func New(cfg Config) (*Bus, error) {
 	if cfg.Prefix == "" {
 		cfg.Prefix = "anxin"
 	}
-	b := &Bus{client: cfg.Client, prefix: cfg.Prefix, log: cfg.Log, out: newOutgoing()}
+	b := &Bus{client: cfg.Client, prefix: cfg.Prefix, log: cfg.Log, out: newOutgoing(), asked: newQuestions()}
 	if _, err := rand.Read(b.id[:]); err != nil {
 		return nil, err
 	}
@@ -138,7 +139,7 @@ func (b *Bus) channelPrefix(lane int) string {
 	return b.prefix + ":"
 }
 
-// An envelope is the id of the publishing bus, a number that rises with each of
+// An envelope is the id of the publishing bus, a number that rises from 1 with each of
 // its payloads, and the payload.
 const (
 	idSize       = 8

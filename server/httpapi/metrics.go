@@ -138,6 +138,8 @@ func hubMetrics(s hub.Stats) []metric {
 		{"anxin_live_sweep_seconds_total", "counter", "Time that these comparisons took.", s.SweepTime.Seconds()},
 		{"anxin_live_errors_total", "counter", "Error frames sent.", float64(s.Errors)},
 		{"anxin_live_bus_malformed_total", "counter", "Bus messages that could not be read.", float64(s.Malformed)},
+		{"anxin_live_presence_asks_total", "counter", "Questions of who watches an order on any node.", float64(s.Asked)},
+		{"anxin_live_presence_partial_total", "counter", "Such questions that not every node answered.", float64(s.Partial)},
 		{"anxin_live_peer_closes_total", "counter", "Live connections ended by the client or the network.", float64(s.PeerCloses)},
 	}
 }
