@@ -78,7 +78,7 @@ func firstLook(o order.Order) order.Order {
 	},
 	{
 		name:  "anybody may report of messages",
-		edits: []edit{{"engine/notify/twilio/receipts.go", `if !hmac.Equal(given, signature(p.cfg.AuthToken, p.cfg.StatusURL, form)) {`, `if len(given)+len(signature(p.cfg.AuthToken, p.cfg.StatusURL, form)) == 0 {`}},
+		edits: []edit{{"engine/notify/twilio/receipts.go", `if !hmac.Equal(given, signature(p.cfg.AuthToken, p.statusURL(id), form)) {`, `if len(given)+len(signature(p.cfg.AuthToken, p.statusURL(id), form)) == 0 {`}},
 		test:  "./engine/notify/twilio TestReceipts",
 	},
 	{

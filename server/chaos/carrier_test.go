@@ -50,7 +50,12 @@ func (c *carrier) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		rw.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	l, f := c.w.post.came(letter{via: notify.SMS, by: c.name, to: r.PostForm.Get("To")}, r.PostForm.Get("Body"))
+	callback, err := url.Parse(r.PostForm.Get("StatusCallback"))
+	if err != nil || !strings.HasSuffix(callback.Path, "/v1/receipts/"+c.name) {
+		c.w.wrongs.add("call to a carrier", "reports to %q", callback)
+		return
+	}
+	l, f := c.w.post.came(letter{via: notify.SMS, by: c.name, to: r.PostForm.Get("To"), id: callback.Query().Get("message")}, r.PostForm.Get("Body"))
 	if l == nil {
 		rw.WriteHeader(http.StatusBadRequest)
 		return
@@ -115,7 +120,7 @@ func (c *carrier) take(l *letter, f *fate) (sid string) {
 	c.w.post.mu.Unlock()
 	what := c.w.faults.upTo(100)
 	if what < 3 {
-		c.bring(f, sid, "delivered", "", carrierToken, http.StatusOK)
+		c.bring(f, l, "delivered", "", carrierToken, http.StatusOK)
 		c.w.post.hear(l, notify.StatusDelivered)
 		return sid
 	}
@@ -141,7 +146,7 @@ var stories = []struct {
 func (c *carrier) report(l *letter, f *fate, what int) {
 	wait(c.w.ctx, time.Duration(what)*40*time.Millisecond)
 	if what%10 == 0 { // somebody who does not know the secret
-		c.bring(f, l.sid, "undelivered", "30005", "not-the-token-0123456789abcdefgh", http.StatusForbidden)
+		c.bring(f, l, "undelivered", "30005", "not-the-token-0123456789abcdefgh", http.StatusForbidden)
 	}
 	at := c.w.faults.upTo(100)
 	for _, s := range stories {
@@ -153,7 +158,7 @@ func (c *carrier) report(l *letter, f *fate, what int) {
 			if status == "undelivered" {
 				code = "30003"
 			}
-			c.bring(f, l.sid, status, code, carrierToken, http.StatusOK)
+			c.bring(f, l, status, code, carrierToken, http.StatusOK)
 			switch status {
 			case "delivered":
 				c.w.post.hear(l, notify.StatusDelivered)
@@ -166,9 +171,9 @@ func (c *carrier) report(l *letter, f *fate, what int) {
 }
 
 // bring reports until it is answered, and wants that answer.
-func (c *carrier) bring(f *fate, sid, status, code, token string, want int) {
-	form := url.Values{"AccountSid": {carrierAccount}, "MessageSid": {sid}, "MessageStatus": {status}, "ErrorCode": {code}}
-	path := "/v1/receipts/" + c.name
+func (c *carrier) bring(f *fate, l *letter, status, code, token string, want int) {
+	form := url.Values{"AccountSid": {carrierAccount}, "MessageSid": {l.sid}, "MessageStatus": {status}, "ErrorCode": {code}}
+	path := "/v1/receipts/" + c.name + "?message=" + l.id
 	header := http.Header{
 		"Content-Type": {"application/x-www-form-urlencoded"}, "X-Twilio-Signature": {signForm(token, c.w.server.base()+path, form)},
 	}

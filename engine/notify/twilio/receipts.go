@@ -6,6 +6,7 @@ import (
 	"crypto/sha1" //nolint:gosec // Twilio's signature is HMAC-SHA1, which SHA-1's collisions do not break
 	"encoding/base64"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,13 +29,14 @@ func (p *Provider) ParseReceipts(_ context.Context, r channel.Request) ([]notify
 	if err != nil || len(form) > maxFields {
 		return nil, channel.ErrMalformed
 	}
-	if !hmac.Equal(given, signature(p.cfg.AuthToken, p.cfg.StatusURL, form)) {
+	id := messageID(r.Query)
+	if !hmac.Equal(given, signature(p.cfg.AuthToken, p.statusURL(id), form)) {
 		return nil, channel.ErrSignature
 	}
 	if form.Get("AccountSid") != p.cfg.AccountSID || !messageSID.MatchString(form.Get("MessageSid")) {
 		return nil, channel.ErrMalformed
 	}
-	u := notify.StatusUpdate{ProviderID: form.Get("MessageSid"), At: r.ReceivedAt}
+	u := notify.StatusUpdate{ProviderID: form.Get("MessageSid"), MessageID: id, At: r.ReceivedAt}
 	switch form.Get("MessageStatus") {
 	case "delivered", "read":
 		u.Status = notify.StatusDelivered
@@ -45,6 +47,33 @@ func (p *Provider) ParseReceipts(_ context.Context, r channel.Request) ([]notify
 		return nil, nil
 	}
 	return []notify.StatusUpdate{u}, nil
+}
+
+// idParam names our id of a message in the address at which Twilio reports. Who sent it may
+// have ended before it could write down Twilio's own.
+const idParam = "message"
+
+var idForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,60}$`) // notify.MaxID
+
+// statusURL is the address at which Twilio reports of a message. It is signed as a whole, so
+// that nobody else can have a report be of another message.
+func (p *Provider) statusURL(id string) string {
+	switch {
+	case p.cfg.StatusURL == "" || id == "":
+		return p.cfg.StatusURL
+	case strings.Contains(p.cfg.StatusURL, "?"):
+		return p.cfg.StatusURL + "&" + idParam + "=" + id
+	}
+	return p.cfg.StatusURL + "?" + idParam + "=" + id
+}
+
+// messageID reads the id out of the address that was called, "" for none.
+func messageID(query string) string {
+	values, err := url.ParseQuery(query)
+	if id := values.Get(idParam); err == nil && idForm.MatchString(id) {
+		return id
+	}
+	return ""
 }
 
 // signature covers the address and all fields, sorted by name.

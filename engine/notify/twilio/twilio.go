@@ -92,7 +92,7 @@ func (p *Provider) Send(ctx context.Context, m notify.Message) (notify.Receipt, 
 		form.Set("From", p.cfg.From)
 	}
 	if p.cfg.StatusURL != "" {
-		form.Set("StatusCallback", p.cfg.StatusURL)
+		form.Set("StatusCallback", p.statusURL(m.ID))
 	}
 	if m.TTL > 0 { // ValidityPeriod is 1 to 36,000 seconds
 		form.Set("ValidityPeriod", strconv.Itoa(min(max(int(m.TTL.Seconds()), 1), 36_000)))

@@ -70,7 +70,7 @@ func check(c providertest.Call) (string, error) {
 		return "", fmt.Errorf("%s %s", c.Method, c.URL)
 	case c.Header.Get("Content-Type") != "application/x-www-form-urlencoded":
 		return "", errors.New("content type")
-	case form.Get("To") != message.To.Phone || form.Get("From") != "+15005550006" || form.Get("StatusCallback") != statusURL:
+	case form.Get("To") != message.To.Phone || form.Get("From") != "+15005550006" || form.Get("StatusCallback") != statusURL+"?message="+message.ID:
 		return "", fmt.Errorf("form %v", form)
 	}
 	text, mark, _ := strings.Cut(form.Get("Body"), " #")
@@ -119,6 +119,31 @@ func TestReceipts(t *testing.T) {
 		Parser: setup(t, config("")), Delivered: report("delivered", ""), Failed: report("undelivered", "30005"), DropsAddress: true,
 		Secrets: []string{authToken},
 	})
+}
+
+// Twilio calls the very address that it was given, and signs it with our id in it: the
+// report finds its message also when Twilio's own id was never written down.
+func TestAReportNamesOurMessage(t *testing.T) {
+	t.Parallel()
+	form := url.Values{"AccountSid": {account}, "MessageSid": {sent}, "MessageStatus": {"delivered"}}
+	for _, base := range []string{statusURL, statusURL + "?region=eu"} {
+		cfg := config("")
+		cfg.StatusURL = base
+		p := setup(t, cfg)
+		sep := "?"
+		if strings.Contains(base, "?") {
+			sep = "&"
+		}
+		header := signed(base+sep+"message=nt_1", form)
+		for query, want := range map[string]error{
+			"message=nt_1": nil, "region=eu&message=nt_1": nil, "message=nt_2": channel.ErrSignature, "": channel.ErrSignature, "message=%00": channel.ErrSignature,
+		} {
+			updates, err := p.ParseReceipts(t.Context(), channel.Request{Header: header, Query: query, Body: []byte(form.Encode())})
+			if !errors.Is(err, want) || (want == nil && (len(updates) != 1 || updates[0].MessageID != "nt_1" || updates[0].ProviderID != sent)) {
+				t.Errorf("%s called with %q: %+v, %v", base, query, updates, err)
+			}
+		}
+	}
 }
 
 // signed computes the signature by Twilio's description of it.
