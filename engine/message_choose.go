@@ -54,6 +54,9 @@ func (j *errand) release() {
 	j.via.pacer.ended(j.key)
 	<-j.via.slots
 	j.via = nil
+	if j.flight != nil {
+		j.flight()
+	}
 }
 
 // choose returns the provider that a message goes to, holding one of its slots, or when

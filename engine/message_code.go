@@ -140,6 +140,7 @@ func asError(failed *notify.SendError) error {
 // trySend makes one try of a message that no task stands behind; with is committed before
 // it, carried is what goes out of the text.
 func (e *Engine) trySend(ctx context.Context, job *errand, r *notify.Record, to notify.Contact, text notify.Texted, carried notify.Text, with Commit) (*notify.SendError, error) {
+	job.flight = e.messages.flying.begin(r.ID)
 	defer job.release()
 	r.Provider = job.via.Name
 	*r = r.Move(notify.StatusSending, "", now())

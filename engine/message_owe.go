@@ -23,6 +23,7 @@ type messages struct {
 	counts    messageCounts
 	codes     chan code
 	early     earlyReports
+	flying    flights
 }
 
 func newMessages(deps *MessageDeps) (*messages, error) {
@@ -58,24 +59,28 @@ func notifyTask(orderNo string, c notify.Channel) TaskKey {
 	return TaskKey{orderNo, TaskNotify, string(c)}
 }
 
-// oweMessages owes a look at each channel of the plan once something else is to be told.
-// What a channel had yet to tell is replaced: whoever runs the task tells what is true then.
+// oweMessages owes a look at each channel of the plan once something else is to be told,
+// and at those that told what is over, where something may wait to be sent. What a channel
+// had yet to tell is replaced: whoever runs the task tells what is true then.
 func (m *messages) oweMessages(c *Commit, before, after order.Order) {
 	if m == nil {
 		return
 	}
-	notice := notify.Current(after)
-	if notice == "" || (notice == notify.Current(before) && before.TurnSeq == after.TurnSeq) {
+	was, notice := notify.Current(before), notify.Current(after)
+	if notice == was && before.TurnSeq == after.TurnSeq {
 		return
 	}
 	plan := m.plan.Load()
-	rule, ok := plan.Rule(notice, after)
-	if !ok {
-		return
-	}
+	rule, _ := plan.Rule(notice, after)
 	for _, step := range rule.Steps {
 		if m.sendable(step.Channel) {
 			c.addTask(notifyTask(after.OrderNo, step.Channel), after.UpdatedAt.Add(step.After))
+		}
+	}
+	past, _ := plan.Rule(was, before)
+	for _, step := range past.Steps {
+		if step.Channel != notify.Inbox && m.sendable(step.Channel) {
+			c.addTask(notifyTask(after.OrderNo, step.Channel), after.UpdatedAt)
 		}
 	}
 }

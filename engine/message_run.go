@@ -17,19 +17,33 @@ import (
 // the state and not an errand: a task that comes late, twice or after the news has changed
 // tells what is to be told then, or nothing.
 func (e *Engine) runNotify(ctx context.Context, t Task) {
-	if e.messages == nil { // notifications were switched off since it was owed
-		done := Commit{Fence: &Fence{t.TaskKey, t.Token}}
-		done.dropTask(t.TaskKey)
-		e.logTask(ctx, t, e.commit(ctx, done))
+	if e.messages == nil {
+		e.logTask(ctx, t, e.tellNobody(ctx, t))
 		return
 	}
 	e.logTask(ctx, t, e.tell(ctx, t))
+}
+
+// tellNobody ends a task that was owed before messages were switched off.
+func (e *Engine) tellNobody(ctx context.Context, t Task) error {
+	_, err := e.decide(ctx, t.OrderNo, func(o order.Order, now order.Time) (decision, error) {
+		d := decision{Change: order.Change{Order: o}, with: Commit{Fence: &Fence{t.TaskKey, t.Token}}}
+		d.with.dropTask(t.TaskKey)
+		records, err := e.deps.Store.MessagesOf(ctx, t.OrderNo)
+		none := notify.Decision{Channel: notify.Channel(t.Target), Action: notify.ActionSkip, Reason: notify.ReasonNoSender}
+		if waits := givenUp(records, notify.Current(o), none, now); len(waits) > 0 {
+			d.with.Messages = &MessageWrites{Records: waits}
+		}
+		return d, err
+	})
+	return err
 }
 
 // errand is one message on its way, between two commits.
 type errand struct {
 	via     *sender
 	key     TaskKey // by which the provider's pacer knows it
+	flight  func()  // ends that its record is known to be this process's; nil = it has none
 	message notify.Message
 	record  notify.Record
 	inbox   string // changed by the commit
@@ -78,19 +92,25 @@ func (e *Engine) decideMessage(ctx context.Context, t Task, o order.Order, now o
 		return decision{}, err
 	}
 	left, interrupted := underWay(facts.Records, channel)
-	if interrupted && !e.resumes(left, o, now) {
-		d.with.addTask(t.TaskKey, now.Add(underWayLook))
-		if now >= left.UpdatedAt.Add(maxRun) {
+	if interrupted {
+		orphan, err := e.orphaned(ctx, left, now)
+		switch {
+		case err != nil:
+			return decision{}, err
+		case !orphan:
+			d.with.addTask(t.TaskKey, now.Add(underWayLook))
+			return d, nil
+		case left.Notice != notify.Current(o) || !e.repeatable(left.Provider):
 			// The process that sent it ended before it knew: nobody knows now.
+			d.with.addTask(t.TaskKey, now)
 			d.with.Messages = &MessageWrites{Records: []notify.Record{left.Move(notify.StatusMaybeSent, codeInterrupted, now)}}
-			d.with.Tasks[0].DueAt = now
+			return d, nil
 		}
-		return d, nil
-	}
-	if over := superseded(facts.Records, channel, notify.Current(o), now); len(over) > 0 {
-		d.with.Messages = &MessageWrites{Records: over}
 	}
 	verdict := e.messages.plan.Load().Decide(channel, facts)
+	if over := givenUp(facts.Records, notify.Current(o), verdict, now); len(over) > 0 {
+		d.with.Messages = &MessageWrites{Records: over}
+	}
 	switch verdict.Action {
 	case notify.ActionSkip:
 		e.messages.counts.skip(channel, verdict.Reason)
@@ -110,34 +130,11 @@ func (e *Engine) decideMessage(ctx context.Context, t Task, o order.Order, now o
 	if capped != "" {
 		e.messages.counts.skip(channel, "cap")
 		writes := d.messages()
-		writes.Records = append(writes.Records, record.Move(notify.StatusDropped, "cap_used_up", now))
+		writes.Records = append(writes.Records, record.Move(notify.StatusDropped, notify.CodeCapped, now))
 		d.with.addTask(t.TaskKey, now)
 		return d, nil
 	}
 	return e.prepare(d, t, facts, verdict, contact, record, known, job)
-}
-
-// underWay returns the message of a channel that is with a provider, as far as its record
-// tells.
-func underWay(records []notify.Record, c notify.Channel) (notify.Record, bool) {
-	for _, r := range records {
-		if r.Channel == c && r.Status == notify.StatusSending {
-			return r, true
-		}
-	}
-	return notify.Record{}, false
-}
-
-// superseded returns the messages of a channel that had yet to be sent and are over: none
-// of them will be, unless it comes true again.
-func superseded(records []notify.Record, c notify.Channel, current notify.Notice, now order.Time) []notify.Record {
-	var over []notify.Record
-	for _, r := range records {
-		if r.Channel == c && r.Status == notify.StatusWaiting && r.Notice != current && r.Notice != notify.NoticeCode {
-			over = append(over, r.Move(notify.StatusDropped, notify.CodeSuperseded, now))
-		}
-	}
-	return over
 }
 
 // messages returns what the decision writes of messages.
@@ -146,19 +143,6 @@ func (d *decision) messages() *MessageWrites {
 		d.with.Messages = &MessageWrites{}
 	}
 	return d.with.Messages
-}
-
-// codeInterrupted marks a message whose process ended before it knew what became of it.
-const codeInterrupted = "interrupted"
-
-// underWayLook is how soon a message looks again that waits for the one before it: two of
-// one order must not overtake one another on their way to the provider.
-const underWayLook = 2 * time.Second
-
-// resumes reports whether a message that a process left behind is sent again: it is still
-// true, and its provider knows repeats.
-func (e *Engine) resumes(r notify.Record, o order.Order, now order.Time) bool {
-	return now >= r.UpdatedAt.Add(maxRun) && r.Notice == notify.Current(o) && e.repeatable(r.Provider)
 }
 
 // recordOf returns the record of the message that is to be sent, or a new one.
@@ -210,7 +194,7 @@ func (e *Engine) prepare(d decision, t Task, f notify.Facts, v notify.Decision, 
 	r = r.Move(notify.StatusSending, "", f.Now)
 	writes.Records = append(writes.Records, r)
 	d.Change = d.Order.NoteMessage(r.ID, string(r.Notice), string(r.Channel), r.To, f.Now)
-	*job = errand{via: via, key: via.task(t), record: r, message: e.compose(r, to, text, d.Order, frame, v.Rule)}
+	*job = errand{via: via, key: via.task(t), flight: e.messages.flying.begin(r.ID), record: r, message: e.compose(r, to, text, d.Order, frame, v.Rule)}
 	return d, nil
 }
 
@@ -345,6 +329,9 @@ func (e *Engine) hand(ctx context.Context, t Task, job errand) error {
 	err := e.commit(ctx, done)
 	if errors.Is(err, ErrFenced) { // there is other news meanwhile, with a task of its own
 		done.Fence, done.Tasks = nil, nil
+		if r.Status == notify.StatusWaiting { // which may have ended: what waits has a task that looks at it
+			done.addTask(t.TaskKey, now)
+		}
 		err = e.commit(ctx, done)
 	}
 	return err

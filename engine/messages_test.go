@@ -117,6 +117,7 @@ func TestWhoHasSeenItIsNotToldBySMS(t *testing.T) {
 		o.pays("A2")
 		o.pass(5 * time.Second)
 		o.Seen("A1", o.order("A1").Seq)
+		o.screens.watch("A1", false)
 		o.screens.watch("A2", false) // left before it could be seen
 		o.pass(20 * time.Second)
 		o.expect(o.sms, notify.NoticeDelayed, notify.NoticeDelayed, notify.NoticeSucceeded)
@@ -159,11 +160,7 @@ func TestAMessageThatACrashLeftIsMaybeSent(t *testing.T) {
 		if r := o.records("A1", notify.SMS); len(r) != 1 || r[0].Status != notify.StatusMaybeSent || r[0].Code != "unsure:error" {
 			t.Errorf("records %+v", r)
 		}
-		r := o.records("A1", notify.SMS)[0].Move(notify.StatusSending, "", order.At(time.Now()))
-		fatal(t, o.store.Commit(t.Context(), engine.Commit{
-			Messages: &engine.MessageWrites{Records: []notify.Record{r}},
-			Tasks:    []engine.TaskWrite{{Task: engine.Task{TaskKey: engine.TaskKey{OrderNo: "A1", Kind: engine.TaskNotify, Target: "sms"}, DueAt: order.At(time.Now())}}},
-		}))
+		o.leave("A1", notify.SMS)
 		left.do(nil)
 		o.restart()
 		o.pass(2 * time.Minute)

@@ -136,17 +136,20 @@ func (p *Plan) recipients(c Channel, rule Rule, f Facts) ([]Contact, Reason) {
 	return list, why
 }
 
-// CodeSuperseded marks a message that was dropped because something else came true before
-// it was sent.
-const CodeSuperseded = "superseded"
+// Codes of messages that were dropped. Other dropped ones have the Reason for which nobody
+// needed them.
+const (
+	CodeSuperseded = "superseded"  // something else came true before it was sent
+	CodeCapped     = "cap_used_up" // a bound that orders share
+)
 
 // told reports whether the address has its message about the notice, or may have it. One
-// that was over before it was sent is told if it comes true again.
+// that was needless before it was sent is told if it comes true again.
 func told(f Facts, c Channel, fingerprint string) bool {
 	id := MessageID(f.Order.OrderNo, f.Notice, c, fingerprint)
 	for _, r := range f.Records {
 		if r.ID == id {
-			return r.Status.Final() && (r.Status != StatusDropped || r.Code != CodeSuperseded)
+			return r.Status.Final() && (r.Status != StatusDropped || r.Code == CodeCapped)
 		}
 	}
 	return false

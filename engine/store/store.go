@@ -186,6 +186,10 @@ func (s *Store) Ready(ctx context.Context) error {
 	return nil
 }
 
+// Sole implements the engine's question whether another process may write: the lock
+// keeps all others out.
+func (s *Store) Sole() bool { return true }
+
 // Close writes what is queued, refuses everything later with ErrClosed, and gives the
 // database free for other processes.
 func (s *Store) Close() error {

@@ -277,8 +277,7 @@ func (c *correspondence) judgeRecords() {
 		if l.taken && l.via != notify.Push && (r.Status == notify.StatusWaiting || r.Status == notify.StatusDropped) {
 			c.w.wrongs.add("record", "%s: %s by %s arrived and is %s", c.f.no, l.notice, l.by, r.Status)
 		}
-		// What the server did not hear the name of it cannot know again.
-		if l.heard != "" && r.ProviderID == l.sid && r.Status != l.heard && c.w.server.backBy(l.heardAt, l.heardAt.Add(noted)).IsZero() {
+		if l.heard != "" && r.Provider == l.by && r.Status != l.heard && c.w.server.backBy(l.heardAt, l.heardAt.Add(noted)).IsZero() {
 			c.w.wrongs.add("report", "%s: %s by %s was reported %s and is %s", c.f.no, l.notice, l.by, l.heard, r.Status)
 		}
 	}
@@ -286,12 +285,32 @@ func (c *correspondence) judgeRecords() {
 		switch {
 		case r.Status == notify.StatusSending && now > r.UpdatedAt.Add(stuckAfter):
 			c.w.wrongs.add("record", "%s: %s by %s is being sent for ever: %v", c.f.no, r.Notice, r.Channel, r.History)
-		case c.j.looks[engine.TaskKey{OrderNo: c.f.no, Kind: engine.TaskNotify, Target: string(r.Channel)}]:
-		case r.Status == notify.StatusWaiting && r.Notice != news(current.Status, current.Stage):
-			c.w.wrongs.add("record", "%s: %s by %s waits to be sent and is over since seq %d: %v", c.f.no, r.Notice, r.Channel, current.Seq, r.History)
+		case r.Status != notify.StatusWaiting:
+		case !c.j.looks[engine.TaskKey{OrderNo: c.f.no, Kind: engine.TaskNotify, Target: string(r.Channel)}]:
+			c.w.wrongs.add("record", "%s: %s by %s waits to be sent, at seq %d, and nobody will look at it: %v", c.f.no, r.Notice, r.Channel, current.Seq, r.History)
+		case now > c.overSince(r).Add(lookedAt):
+			c.w.wrongs.add("record", "%s: %s by %s waits to be sent and is over since %v, now at seq %d: %v", c.f.no, r.Notice, r.Channel, c.overSince(r), current.Seq, r.History)
 		}
 	}
 }
+
+// overSince returns since when there is something else to tell than what a record does, at
+// the latest since it was written: a call that was on its way then comes to its end first.
+// It is now while the message is true.
+func (c *correspondence) overSince(r notify.Record) order.Time {
+	since := order.At(time.Now())
+	for _, ev := range slices.Backward(c.events) {
+		if news(ev.Status, ev.Stage) == r.Notice {
+			break
+		}
+		since = ev.At
+	}
+	return max(since, r.UpdatedAt)
+}
+
+// lookedAt is when a message that is over must have been looked at, with a machine that is
+// busy and a start in between.
+const lookedAt = 20 * time.Second
 
 // stuckAfter is when the message of a process that died must have been looked after.
 const stuckAfter = 2 * time.Minute
