@@ -106,6 +106,38 @@ func TestOperatorsAreToldOfBreakers(t *testing.T) {
 	})
 }
 
+// A merchant's backend that fails is told of like a channel, once, and when it works again.
+func TestOperatorsAreToldOfBackends(t *testing.T) {
+	t.Parallel()
+	staffed(t, func(t *testing.T, o *office, ops, support *phone) {
+		o.backend.does(func(int, engine.Webhook) error { return refusing("http_503") })
+		for i := range 8 {
+			o.register(fmt.Sprint("A", i), withWebhook)
+			o.pays(fmt.Sprint("A", i))
+		}
+		o.pass(10 * time.Minute)
+		told := func() (titles []string) {
+			for _, m := range ops.sent() {
+				if strings.HasPrefix(m.Text.Body, "webhook of "+shop) {
+					titles = append(titles, m.Text.Title)
+				}
+			}
+			return titles
+		}
+		if got := told(); len(got) != 1 || !strings.Contains(got[0], "Fails") {
+			t.Errorf("while it fails: %q", got)
+		}
+		o.backend.does(nil)
+		o.pass(10 * time.Minute)
+		if got := told(); len(got) != 2 || !strings.Contains(got[1], "Works again") {
+			t.Errorf("once it works: %q", got)
+		}
+		if len(support.sent()) != 0 {
+			t.Errorf("the other group is told %+v", support.sent())
+		}
+	})
+}
+
 // Many late orders of one channel are one alert, and not again for half an hour.
 func TestOperatorsAreToldOfAnIncident(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"anxin/engine/notify"
 	"anxin/engine/order"
 )
 
@@ -142,9 +143,17 @@ func (e *Engine) heardBackend(key TaskKey, code string) {
 	case !ok:
 	case code == "timeout" || code == "connection" || code == "tls" || strings.HasPrefix(code, "http_5"):
 		if p.failed(key, now()) {
+			e.alerts.note(notify.AlertBreakerOpened, aboutBackend(key), 1)
 			e.deps.Log.WithField("backend", key.Target).Warn("backend fails: its webhooks wait for a probe")
 		}
 	case strings.HasPrefix(code, "http_"):
-		p.succeeded(key)
+		if p.succeeded(key) {
+			e.alerts.note(notify.AlertBreakerClosed, aboutBackend(key), 1)
+		}
 	}
+}
+
+// aboutBackend names a backend in an alert, beside channels and providers of any name.
+func aboutBackend(key TaskKey) notify.AlertAbout {
+	return notify.AlertAbout{Target: "webhook of " + key.Target}
 }

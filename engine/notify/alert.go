@@ -15,7 +15,7 @@ type AlertKind string
 // The kinds of alerts.
 const (
 	AlertCaseOpened    AlertKind = "case_opened"    // a person must look at an order
-	AlertBreakerOpened AlertKind = "breaker_opened" // a channel or provider fails and is left alone
+	AlertBreakerOpened AlertKind = "breaker_opened" // a channel, a provider or a backend fails and is left alone
 	AlertBreakerClosed AlertKind = "breaker_closed" // it is well again
 	AlertLateOrders    AlertKind = "late_orders"    // many payers of one channel wait long: an announcement may be due
 )
@@ -84,7 +84,7 @@ func (p AlertPlan) Tells(robot string, kind AlertKind) (language string, ok bool
 // AlertAbout is what an alert counts. It names kinds, channels and providers; no payer and
 // no order.
 type AlertAbout struct {
-	Target string         // name of the channel or provider
+	Target string         // name of the channel, provider or backend
 	Case   order.CaseKind // of AlertCaseOpened
 }
 
