@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"anxin/engine/notify"
+	"anxin/engine/store"
 	"anxin/server/config"
 )
 
@@ -20,10 +24,15 @@ const inspectTimeout = 30 * time.Second
 var errProviderFindings = errors.New("notify: not all providers can work")
 
 // checkProviders has every configured provider of messages look at its account: whether
-// credentials and sender are accepted, and the templates that the configuration file names.
-// It sends nothing to anybody.
+// credentials and sender are accepted, and the templates that it is to know: those of the
+// configuration file, and what people made of them while the server ran, as far as there is
+// a database. It sends nothing to anybody, and may run beside the server.
 func checkProviders(ctx context.Context, getenv func(string) string, out io.Writer) error {
 	cfg, err := config.Load(getenv)
+	if err != nil {
+		return err
+	}
+	templates, err := templatesInForce(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -31,12 +40,9 @@ func checkProviders(ctx context.Context, getenv func(string) string, out io.Writ
 	failed := false
 	for _, p := range cfg.Notifications.Providers {
 		fmt.Fprintf(table, "%s (%s)\n", p.Name, p.Kind)
-		for _, f := range inspect(ctx, cfg, p) {
-			fmt.Fprintf(table, "  %s\t%s", f.State, f.Subject)
-			if f.Code != "" {
-				fmt.Fprintf(table, "\t%s", f.Code)
-			}
-			fmt.Fprintln(table)
+		ids := templateIDs(templates, p.Name)
+		for _, f := range inspect(ctx, cfg, p, slices.Sorted(maps.Keys(ids))) {
+			printFinding(table, f, ids)
 			failed = failed || f.State == notify.FindingFailed
 		}
 	}
@@ -51,7 +57,7 @@ func checkProviders(ctx context.Context, getenv func(string) string, out io.Writ
 
 // inspect opens one provider and has it look. That it cannot be opened is a finding like
 // any other.
-func inspect(ctx context.Context, cfg config.Config, p config.Provider) []notify.Finding {
+func inspect(ctx context.Context, cfg config.Config, p config.Provider, templates []string) []notify.Finding {
 	provider, err := openProvider(cfg, p)
 	if err != nil {
 		return []notify.Finding{{Subject: "account", State: notify.FindingFailed, Code: err.Error()}}
@@ -65,17 +71,61 @@ func inspect(ctx context.Context, cfg config.Config, p config.Provider) []notify
 	}
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
-	return inspector.Inspect(ctx, templateIDs(cfg.Notifications.Templates, p.Name))
+	return inspector.Inspect(ctx, templates)
 }
 
-// templateIDs are the ids by which a provider is to know templates.
-func templateIDs(list []notify.Template, provider string) []string {
-	var ids []string
-	for _, t := range list {
-		if known, ok := t.Providers[provider]; ok {
-			ids = append(ids, known.ID)
+// printFinding prints one line, with where a template that it is about comes from.
+func printFinding(out io.Writer, f notify.Finding, ids map[string][]notify.Origin) {
+	columns := []string{string(f.State), f.Subject}
+	if f.Code != "" {
+		columns = append(columns, f.Code)
+	}
+	id, _ := strings.CutPrefix(f.Subject, "template ")
+	for _, origin := range ids[id] {
+		columns = append(columns, sources[origin])
+	}
+	fmt.Fprintf(out, "  %s\n", strings.Join(columns, "\t"))
+}
+
+var sources = map[notify.Origin]string{
+	notify.OriginBuiltIn: "built in", notify.OriginFile: "of the file", notify.OriginWritten: "edited",
+}
+
+// templatesInForce are those of the configuration, and over them what was edited. Without a
+// database there is nothing of that.
+func templatesInForce(ctx context.Context, cfg config.Config) ([]notify.InForce, error) {
+	catalogue, err := notify.NewCatalogue(cfg.Notifications.Templates)
+	if err != nil {
+		return nil, fmt.Errorf("notify: %w", err)
+	}
+	stored, err := store.StoredTemplates(ctx, cfg.DatabaseURL.Reveal())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return catalogue.Templates(), nil
+	case err != nil:
+		return nil, fmt.Errorf("notify: %w", err)
+	}
+	var edited []notify.Template
+	for _, t := range stored {
+		if !t.Off {
+			edited = append(edited, t.Template)
 		}
 	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
+	if catalogue, err = catalogue.With(edited); err != nil {
+		return nil, fmt.Errorf("notify: %w", err)
+	}
+	return catalogue.Templates(), nil
+}
+
+// templateIDs are the ids by which a provider is to know templates, and where these were
+// written.
+func templateIDs(list []notify.InForce, provider string) map[string][]notify.Origin {
+	ids := make(map[string][]notify.Origin)
+	for _, t := range list {
+		known, ok := t.Providers[provider]
+		if ok && !slices.Contains(ids[known.ID], t.Origin) {
+			ids[known.ID] = append(ids[known.ID], t.Origin)
+		}
+	}
+	return ids
 }

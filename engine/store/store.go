@@ -79,9 +79,9 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 }
 
 func openLimited(ctx context.Context, dsn string, opts Options, limits logLimits) (*Store, error) {
-	path, ok := strings.CutPrefix(dsn, "sqlite:")
-	if !ok || path == "" || strings.HasPrefix(path, ":") {
-		return nil, ErrDSN // not quoted: a database URL may hold a password
+	path, err := pathOf(dsn)
+	if err != nil {
+		return nil, err
 	}
 	seals, err := newSealer(opts.ContactSecrets)
 	if err != nil {
@@ -92,6 +92,14 @@ func openLimited(ctx context.Context, dsn string, opts Options, limits logLimits
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.closeAll())
 	}
 	return s, nil
+}
+
+func pathOf(dsn string) (string, error) {
+	path, ok := strings.CutPrefix(dsn, "sqlite:")
+	if !ok || path == "" || strings.HasPrefix(path, ":") {
+		return "", ErrDSN // not quoted: a database URL may hold a password
+	}
+	return path, nil
 }
 
 func (s *Store) open(ctx context.Context, path string, opts Options, limits logLimits) error {

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -113,6 +115,37 @@ func (s *Store) Templates(ctx context.Context) ([]engine.StoredTemplate, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read templates: %w", err)
 	}
+	return inForce(rows)
+}
+
+// StoredTemplates returns the templates in force of a database that another process may have
+// open, and changes nothing. One that is not there is fs.ErrNotExist.
+func StoredTemplates(ctx context.Context, dsn string) (list []engine.StoredTemplate, err error) {
+	path, err := pathOf(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path); err != nil { // opening would make one
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	s := &Store{}
+	defer func() { err = errors.Join(err, s.closeAll()) }()
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, fmt.Errorf("resolve path: %w", err)
+	}
+	pool, err := s.connect(ctx, path, readerPragmas, 1)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	rows, err := pool.QueryContext(ctx, sqlTemplatesUsed)
+	if err != nil {
+		return nil, fmt.Errorf("read templates: %w", err)
+	}
+	return inForce(rows)
+}
+
+// inForce reads of each template the one that was put in force last.
+func inForce(rows *sql.Rows) ([]engine.StoredTemplate, error) {
 	all, err := collect(rows, scanTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("read templates: %w", err)
