@@ -158,11 +158,18 @@ func (a *app) messageProviders() ([]engine.MessageProvider, error) {
 		if a.sandbox == nil || served[o.channel] {
 			continue
 		}
-		outbox, err := sandbox.New(sandbox.Config{GatewayURL: a.sandbox.GatewayURL(), Secret: a.cfg.Sandbox.ChannelSecret.Reveal(), Channel: o.channel})
+		outbox, err := a.outbox(o.channel)
 		if err != nil {
-			return nil, fmt.Errorf("sandbox outbox: %w", err)
+			return nil, err
 		}
 		list = append(list, engine.MessageProvider{Name: o.name, Provider: outbox})
+	}
+	if a.sandbox != nil && !served[notify.WebPush] {
+		outbox, err := a.outboxBrowsers()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, engine.MessageProvider{Name: "outbox-browsers", Provider: outbox})
 	}
 	for _, p := range list {
 		if closes, ok := p.Provider.(interface{ Close() }); ok {
@@ -170,4 +177,13 @@ func (a *app) messageProviders() ([]engine.MessageProvider, error) {
 		}
 	}
 	return list, nil
+}
+
+// outbox makes a simulated provider of a channel.
+func (a *app) outbox(c notify.Channel) (*sandbox.Provider, error) {
+	p, err := sandbox.New(sandbox.Config{GatewayURL: a.sandbox.GatewayURL(), Secret: a.cfg.Sandbox.ChannelSecret.Reveal(), Channel: c})
+	if err != nil {
+		return nil, fmt.Errorf("sandbox outbox: %w", err)
+	}
+	return p, nil
 }

@@ -87,6 +87,7 @@ type Sandbox struct {
 	Backend       string // name of the api key that its shop uses
 	APIKey        Secret
 	WebhookSecret Secret // of the webhooks to its shop
+	PushKey       Secret // that browsers subscribe with, in PEM
 }
 
 // Brand is what payers see of the merchant.

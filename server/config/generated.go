@@ -1,9 +1,13 @@
 package config
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +23,7 @@ type generated struct {
 	SandboxChannel string `json:"sandbox_channel_secret"`
 	SandboxWebhook string `json:"sandbox_webhook_secret"`
 	SandboxAPIKey  string `json:"sandbox_api_key"`
+	SandboxPush    string `json:"sandbox_push_key"`
 }
 
 // fillSecrets generates what nobody has set and only this server needs to know.
@@ -46,6 +51,7 @@ func (c *Config) fillSecrets() error {
 // it shares the key "dev" with scripts, else it has a backend of its own.
 func (c *Config) fillSandbox(g generated) {
 	c.Sandbox.ChannelSecret, c.Sandbox.WebhookSecret = NewSecret(g.SandboxChannel), NewSecret(g.SandboxWebhook)
+	c.Sandbox.PushKey = NewSecret(g.SandboxPush)
 	c.Sandbox.Backend, c.Sandbox.APIKey = sandboxShop, NewSecret(g.SandboxAPIKey)
 	if len(c.APIKeys) == 1 && c.APIKeys[0].Key.Reveal() == devAPIKey {
 		c.Sandbox.Backend, c.Sandbox.APIKey = c.APIKeys[0].Name, c.APIKeys[0].Key
@@ -99,7 +105,23 @@ func complete(g generated) generated {
 	if !validWebhookSecret(g.SandboxWebhook) {
 		g.SandboxWebhook = "whsec_" + base64.StdEncoding.EncodeToString(randomBytes())
 	}
+	if block, _ := pem.Decode([]byte(g.SandboxPush)); block == nil {
+		g.SandboxPush = newPushKey()
+	}
 	return g
+}
+
+// newPushKey makes the key that browsers subscribe with, in PEM.
+func newPushKey() string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err) // never fails since Go 1.24
+	}
+	der, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		panic(err) // it was just made
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
 }
 
 func randomBytes() []byte {

@@ -73,6 +73,8 @@ func (m sent) masked() string {
 	case told.Push:
 		platform, _, _ := strings.Cut(m.To, ":")
 		return told.Address{Device: told.Device{Platform: platform, Token: m.To}}.Mask()
+	case told.WebPush:
+		return told.Address{WebPush: told.Subscription{Endpoint: m.To}}.Mask()
 	default:
 		return told.MaskPhone(m.To)
 	}

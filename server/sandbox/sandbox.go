@@ -135,6 +135,7 @@ func (s *Sandbox) Mount(app fiber.Router) {
 	app.Get("/sandbox/gateway/v1/payments/:order_no", s.gateway(s.answerQuery))
 	app.Post("/sandbox/gateway/v1/payments/:order_no/close", s.gateway(s.answerClose))
 	app.Post("/sandbox/gateway/v1/messages", s.api(s.takeMessage))
+	app.Post("/sandbox/gateway/v1/push/:name", s.api(s.takePush))
 	app.Get("/sandbox/v1/messages", s.api(s.listMessages))
 	app.Post("/sandbox/backend/webhook", s.api(s.takeWebhook))
 }

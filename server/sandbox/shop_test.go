@@ -313,7 +313,7 @@ func TestCatalogsAreComplete(t *testing.T) {
 	} {
 		needed = append(needed, "problem."+problem.Code)
 	}
-	for _, shown := range []told.Channel{told.SMS, told.Email, told.Push} {
+	for _, shown := range []told.Channel{told.SMS, told.Email, told.Push, told.WebPush} {
 		needed = append(needed, "outbox."+string(shown))
 	}
 	for _, lang := range langs {
