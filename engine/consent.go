@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"time"
 
 	"anxin/engine/notify"
 	"anxin/engine/order"
@@ -99,15 +101,60 @@ func (e *Engine) OptIn(ctx context.Context, orderNo string, w Wish) (string, err
 		if to, err = e.addressOf(w, o); err != nil {
 			return decision{}, err
 		}
+		in := &OptIn{
+			Payer: InboxID(o.Backend, o.Payer.ID), Channel: w.Channel, To: to, Fingerprint: e.messages.deps.Key.Fingerprint(w.Channel, to),
+			Locale: w.Locale, OrderNo: orderNo, Wording: w.Wording, At: now,
+		}
+		counts, err := e.protect(ctx, *in)
+		if err != nil {
+			return decision{}, err
+		}
 		return decision{
 			Change: o.NoteConsent(string(w.Channel), to.Mask(), w.Wording, now),
-			with: Commit{Messages: &MessageWrites{OptIn: &OptIn{
-				Payer: InboxID(o.Backend, o.Payer.ID), Channel: w.Channel, To: to, Fingerprint: e.messages.deps.Key.Fingerprint(w.Channel, to),
-				Locale: w.Locale, OrderNo: orderNo, Wording: w.Wording, At: now,
-			}}},
+			with:   Commit{Messages: &MessageWrites{OptIn: in, Counts: counts}},
 		}, nil
 	})
+	if _, ok := errors.AsType[*CappedError](err); ok {
+		err = ErrAskedTooOften
+	}
 	return to.Mask(), err
+}
+
+// ErrAskedTooOften says that an address was left too often, or too many were for an order.
+var ErrAskedTooOften = errors.New("opted in too often")
+
+const (
+	// maxAskedAddress bounds how often in a day an address may be left, on whichever pages:
+	// a family buys less often, and who is made a target of is written to no more than that.
+	maxAskedAddress = 10
+	// maxAskedOrder bounds how often addresses are left on the page of one order.
+	maxAskedOrder = 10
+	// unwantedFor is how long an address is left alone that asked for it.
+	unwantedFor = messageLife
+)
+
+// protect keeps people from having messages sent to strangers: what somebody types may be
+// anybody's. Browsers ask their owners themselves.
+func (e *Engine) protect(ctx context.Context, in OptIn) ([]Count, error) {
+	if in.Channel == notify.WebPush {
+		return nil, nil
+	}
+	unwanted, err := e.deps.Store.Unwanted(ctx, in.Channel, in.Fingerprint, in.At.Add(-unwantedFor))
+	if err != nil {
+		return nil, err
+	}
+	if unwanted {
+		field := "phone"
+		if in.Channel == notify.Email {
+			field = "email"
+		}
+		return nil, &order.FieldError{Field: field, Reason: "wants no messages from here, as was asked there"}
+	}
+	day := in.At.Std().UTC().Format(time.DateOnly)
+	return []Count{
+		{"asked:" + string(in.Channel) + ":" + day + ":" + in.Fingerprint, maxAskedAddress, in.At.Add(48 * time.Hour)},
+		{"asked:" + in.OrderNo, maxAskedOrder, in.At.Add(messageLife)},
+	}, nil
 }
 
 func (e *Engine) addressOf(w Wish, o order.Order) (notify.Address, error) {
@@ -159,10 +206,10 @@ func (w Wish) address(offers map[notify.Channel]string) (notify.Address, error) 
 }
 
 // OptOut records that a payer, by the id of the inbox, wants no more messages of a channel
-// that are not part of a payment, and forgets the addresses that the payer gave for it. It
-// may be repeated.
+// that are not part of a payment, and forgets the addresses that were left on pages for it,
+// by whomever: it is asked for at the address, by the link of a message. It may be repeated.
 func (e *Engine) OptOut(ctx context.Context, payer string, c notify.Channel) error {
-	return e.commit(ctx, Commit{Messages: &MessageWrites{OptOut: &OptOut{Payer: payer, Channel: c, At: now()}}})
+	return e.commit(ctx, Commit{Messages: &MessageWrites{OptOut: &OptOut{Payer: payer, Channel: c, At: now(), There: true}}})
 }
 
 // TakeBack is OptOut by the payer of an order, whose timeline keeps it. It may be repeated,

@@ -22,6 +22,9 @@ type MessageStore interface {
 	// OptIns returns what a payer (by the id of the inbox) opted in to and has not taken
 	// back, and which channels are not wanted.
 	OptIns(ctx context.Context, payer string) ([]OptIn, []notify.Channel, error)
+	// Unwanted reports whether it was asked for at an address, since a time, that nobody
+	// leaves it on a page.
+	Unwanted(ctx context.Context, c notify.Channel, fingerprint string, since order.Time) (bool, error)
 	// DeadAddresses returns which of the fingerprints are of addresses that never work.
 	DeadAddresses(ctx context.Context, fingerprints []string) (map[string]bool, error)
 	// Inbox returns an inbox with at most limit items below a number (0 = the newest),
@@ -93,6 +96,10 @@ type OptOut struct {
 	Payer   string // see InboxID
 	Channel notify.Channel
 	At      order.Time
+	// There says that it was asked for at the addresses themselves, by the link of a
+	// message: who else has left them on a page is ended too, and for a season nobody can
+	// do so again. What backends give with an order is no such wish.
+	There bool
 }
 
 // DeadAddress is one that will never work, as a provider said.

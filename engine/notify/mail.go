@@ -62,5 +62,8 @@ func (t Texted) Mail(look Look, link, unsubscribe string) (Text, error) {
 	if link != "" {
 		text.Body += "\n\n" + words.button + ": " + link
 	}
+	if unsubscribe != "" {
+		text.Body += "\n\n" + words.leave + ": " + unsubscribe
+	}
 	return text, nil
 }

@@ -17,7 +17,7 @@ func TestMailsAreTextAndHTML(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text.Body != said.Body+"\n\nSee your payment: "+link {
+	if text.Body != said.Body+"\n\nSee your payment: "+link+"\n\nUnsubscribe: https://pay.example/unsubscribe?k=1" {
 		t.Errorf("plain text %q", text.Body)
 	}
 	for _, want := range []string{

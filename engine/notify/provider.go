@@ -31,6 +31,9 @@ type Traits struct {
 	// the provider drops repeats by id, or the device replaces by the collapse key. Only
 	// then is a message that was maybe sent tried again.
 	Repeatable bool
+	// Stops says that who answers STOP to a message gets no more of them: the provider
+	// sees to it.
+	Stops bool
 	// Templates says that only approved templates with parameters can be sent.
 	Templates bool
 }

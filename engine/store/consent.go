@@ -15,13 +15,21 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)
 ON CONFLICT (payer, channel, fingerprint) DO UPDATE
 SET address = excluded.address, locale = excluded.locale, order_no = excluded.order_no, wording = excluded.wording, at = excluded.at,
     ended_at = 0`
-	sqlEndOptIns  = `UPDATE opt_ins SET address = '', ended_at = $3 WHERE payer = $1 AND channel = $2 AND ended_at = 0`
+	sqlEndOptIns = `UPDATE opt_ins SET address = '', ended_at = $3 WHERE payer = $1 AND channel = $2 AND ended_at = 0`
+	// An address that asked for no more is an opt-out of nobody's: its name is no inbox's.
+	sqlRefuseAddress = `INSERT INTO opt_outs (payer, channel, at)
+SELECT 'address:' || fingerprint, channel, $3 FROM opt_ins WHERE payer = $1 AND channel = $2 AND ended_at = 0
+ON CONFLICT (payer, channel) DO UPDATE SET at = excluded.at`
+	sqlEndAddress = `UPDATE opt_ins SET address = '', ended_at = $3 WHERE ended_at = 0 AND channel = $2 AND fingerprint IN (
+SELECT fingerprint FROM opt_ins WHERE payer = $1 AND channel = $2 AND ended_at = 0)`
+	sqlUnwanted   = `SELECT COUNT(*) FROM opt_outs WHERE payer = 'address:' || $1 AND channel = $2 AND at >= $3`
 	sqlDropOptOut = `DELETE FROM opt_outs WHERE payer = $1 AND channel = $2`
 	sqlPutOptOut  = `INSERT INTO opt_outs (payer, channel, at) VALUES ($1, $2, $3)
 ON CONFLICT (payer, channel) DO UPDATE SET at = excluded.at`
 	sqlPutDead = `INSERT INTO dead_addresses (fingerprint, channel, provider, code, at) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (fingerprint) DO UPDATE SET provider = excluded.provider, code = excluded.code, at = excluded.at`
-	sqlDropDead = `DELETE FROM dead_addresses WHERE fingerprint = $1`
+	// Who answered STOP, or complained, is not brought back by whoever types the number.
+	sqlDropDead = `DELETE FROM dead_addresses WHERE fingerprint = $1 AND NOT (channel = 'sms' AND code IN ('unsubscribed', 'blocked'))`
 	sqlOptIns   = `SELECT channel, fingerprint, address, locale, order_no, wording, at FROM opt_ins
 WHERE payer = $1 AND ended_at = 0 ORDER BY at DESC, fingerprint LIMIT $2`
 	sqlOptOuts     = `SELECT channel FROM opt_outs WHERE payer = $1 ORDER BY channel`
@@ -46,6 +54,11 @@ func (e *encoded) writeConsent(ctx context.Context, w *writes) error {
 		}
 	}
 	if out := e.Messages.OptOut; out != nil {
+		if out.There {
+			if err := w.refuseAddresses(ctx, out); err != nil {
+				return err
+			}
+		}
 		if _, err := w.run(ctx, "write opt-out", w.putOptOut, out.Payer, string(out.Channel), int64(out.At)); err != nil {
 			return err
 		}
@@ -59,6 +72,27 @@ func (e *encoded) writeConsent(ctx context.Context, w *writes) error {
 	}
 	_, err := w.run(ctx, "write dead address", w.putDead, d.Fingerprint, string(d.Channel), d.Provider, d.Code, int64(d.At))
 	return err
+}
+
+// refuseAddresses ends what anybody left on a page of the addresses at which a payer's
+// opt-out was asked for.
+func (w *writes) refuseAddresses(ctx context.Context, out *engine.OptOut) error {
+	for _, text := range []string{sqlRefuseAddress, sqlEndAddress} {
+		if _, err := w.exec(ctx, "refuse address", positional(text), out.Payer, string(out.Channel), int64(out.At)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Unwanted tells of addresses that asked for no more; see engine.MessageStore.
+func (s *Store) Unwanted(ctx context.Context, c notify.Channel, fingerprint string, since order.Time) (bool, error) {
+	n := 0
+	err := s.reads.pool.QueryRowContext(ctx, positional(sqlUnwanted), fingerprint, string(c), int64(since)).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("read opt-outs of an address: %w", err)
+	}
+	return n > 0, nil
 }
 
 // placeOfOptIn is what the sealed address belongs to.

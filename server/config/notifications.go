@@ -72,9 +72,10 @@ type stepFile struct {
 }
 
 type capsFile struct {
-	Order    int `yaml:"order"`
-	PayerDay int `yaml:"payer_day"`
-	Day      int `yaml:"day"`
+	Order      int `yaml:"order"`
+	PayerDay   int `yaml:"payer_day"`
+	Day        int `yaml:"day"`
+	AddressDay int `yaml:"address_day"`
 }
 
 type templateFile struct {

@@ -45,6 +45,7 @@ var known = []struct {
 	{engine.ErrProviderPaused, http.StatusConflict, "provider_paused", "the provider or its channel is paused"},
 	{engine.ErrNotPaused, http.StatusNotFound, "not_paused", "it is not paused"},
 	{incident.ErrTooMany, http.StatusConflict, "too_many_announcements", "twenty announcements hold already: take one down first"},
+	{engine.ErrAskedTooOften, http.StatusTooManyRequests, "rate_limited", "the address, or the order, was asked for too often: try again tomorrow"},
 	{engine.ErrBusy, http.StatusServiceUnavailable, "unavailable", "too busy at the moment, try again"},
 	{hub.ErrDraining, http.StatusServiceUnavailable, "unavailable", "this node is going away, try again"},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "unavailable", "it took too long, try again"},

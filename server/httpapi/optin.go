@@ -90,6 +90,11 @@ func (a *api) optIn(c *fiber.Ctx) error {
 	if wait := a.limits.optIns.take(who.orderNo, time.Now()); wait > 0 {
 		return tooOften(wait)
 	}
+	if who.backend == "" { // a backend's own calls come from one place
+		if wait := a.limits.optInsFrom.take(addressBlock(c.IP()), time.Now()); wait > 0 {
+			return tooMany(wait)
+		}
+	}
 	ctx, cancel := work()
 	defer cancel()
 	if _, err := a.orderOf(ctx, who); err != nil {

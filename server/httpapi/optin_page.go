@@ -91,8 +91,9 @@ func (a *api) optInForm(c *fiber.Ctx) error {
 		Channel: notify.Channel(strings.Clone(c.FormValue("kind"))), Phone: formText(c, "phone"), Email: formText(c, "email"),
 		Locale: lang, Wording: wording,
 	}
+	from := addressBlock(c.IP())
 	return a.consent(c, wish.Phone+wish.Email, func(ctx context.Context, orderNo string) error {
-		if a.limits.optIns.take(orderNo, time.Now()) > 0 {
+		if a.limits.optIns.take(orderNo, time.Now()) > 0 || a.limits.optInsFrom.take(from, time.Now()) > 0 {
 			return errOptInsUsed
 		}
 		_, err := a.deps.Engine.OptIn(ctx, orderNo, wish)
@@ -125,7 +126,7 @@ func (a *api) consent(c *fiber.Ctx, entered string, do func(ctx context.Context,
 		return a.backToPage(c, orderNo, token, "#tell")
 	case errors.Is(err, engine.ErrNotFound):
 		return a.expired(c)
-	case errors.Is(err, errOptInsUsed):
+	case errors.Is(err, errOptInsUsed), errors.Is(err, engine.ErrAskedTooOften):
 		return a.sendOptIn(c, http.StatusTooManyRequests, orderNo, token, page.OptIn{Problem: page.OptInFailed})
 	case refused:
 		return a.sendOptIn(c, http.StatusUnprocessableEntity, orderNo, token, page.OptIn{Entered: entered, Problem: optInProblem(wrong.Field)})

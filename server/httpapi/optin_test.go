@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -213,4 +214,31 @@ func TestTheWorkerIsServedForThePagesOnly(t *testing.T) {
 	if !strings.Contains(string(page.body), `<div id="tell" hidden>`) {
 		t.Error("a node that tells nobody offers to")
 	}
+}
+
+// Addresses of strangers cannot be left by the hundred, on however many pages. A backend's own
+// calls come from one place.
+func TestAddressesLeftFromOneNetworkAreBounded(t *testing.T) {
+	t.Parallel()
+	w := asking(t)
+	taken, refused := 0, 0
+	for i := range 16 {
+		orderNo := fmt.Sprint("A", i)
+		view := bearer(w.register(registration(orderNo)).ViewToken)
+		for range 8 {
+			a := w.send("POST", "/v1/orders/"+orderNo+"/optin", object{"kind": "fax"}, view)
+			switch a.status {
+			case http.StatusUnprocessableEntity:
+				taken++
+			case http.StatusTooManyRequests:
+				refused++
+			default:
+				t.Fatalf("answered %d %s", a.status, a.body)
+			}
+		}
+	}
+	if taken < 60 || refused == 0 {
+		t.Errorf("%d were taken and %d refused", taken, refused)
+	}
+	w.want(http.StatusUnprocessableEntity, "POST", "/v1/orders/A0/optin", object{"kind": "fax"}, bearer(shopKey))
 }

@@ -26,6 +26,9 @@ var (
 	feedbackRate = rate{perSecond: 1.0 / 60, burst: 10}
 	// For one order: nobody has more numbers and browsers to give.
 	optInRate = rate{perSecond: 1.0 / 60, burst: 10}
+	// Addresses left on pages, from one address of the network, which a crowd may share:
+	// each may cost a message, and bother a stranger.
+	optInFromRate = rate{perSecond: 0.5, burst: 60}
 	// For one order: each code is a message that costs, and five more guesses.
 	codeRate = rate{perSecond: 1.0 / 300, burst: 2}
 	// Numbers and codes from one address. Fewer than other acts: who types them is a
@@ -45,13 +48,14 @@ type limits struct {
 	looks, acts, failures   *limiter
 	feedback, codes, optIns *limiter // by order number
 	lookups                 *limiter
+	optInsFrom              *limiter
 	templates               *limiter // by operator
 }
 
 func newLimits() limits {
 	return limits{
 		looks: newLimiter(lookRate), acts: newLimiter(actRate), failures: newLimiter(failedRate),
-		feedback: newLimiter(feedbackRate), codes: newLimiter(codeRate), optIns: newLimiter(optInRate), lookups: newLimiter(lookupRate), templates: newLimiter(templateRate),
+		feedback: newLimiter(feedbackRate), codes: newLimiter(codeRate), optIns: newLimiter(optInRate), optInsFrom: newLimiter(optInFromRate), lookups: newLimiter(lookupRate), templates: newLimiter(templateRate),
 	}
 }
 

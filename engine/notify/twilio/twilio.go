@@ -73,7 +73,10 @@ func (p *Provider) Close() { p.client.Close() }
 
 // Traits implements notify.Provider. Twilio knows no idempotency key: a repeat is a second
 // message on the payer's phone.
-func (p *Provider) Traits() notify.Traits { return notify.Traits{Channel: notify.SMS} }
+// Numbers can be answered, and Twilio keeps to a STOP; a sender of letters cannot.
+func (p *Provider) Traits() notify.Traits {
+	return notify.Traits{Channel: notify.SMS, Stops: p.cfg.ServiceSID != "" || strings.HasPrefix(p.cfg.From, "+")}
+}
 
 // message is the Messages resource, and an error in its place. The price is not read:
 // Twilio sets it when the carrier has billed.
