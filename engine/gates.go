@@ -62,7 +62,12 @@ func (g gates) watch(m *messages) {
 }
 
 func (g gates) of(key TaskKey) (*pacer, bool) {
-	p, ok := g[target{key.Kind, key.Target}]
+	name := key.Target
+	if key.Kind == TaskNotify { // a pause of a channel is one of all that it tells
+		c, _ := key.tells()
+		name = string(c)
+	}
+	p, ok := g[target{key.Kind, name}]
 	return p, ok
 }
 

@@ -46,7 +46,8 @@ func (e *Engine) Messages(ctx context.Context, f MessageFilter) ([]notify.Record
 // Preview is one line of what a plan would do.
 type Preview struct {
 	Notice  notify.Notice
-	Current bool // it is what the payer would be told now; else what it would be if that came to pass
+	Refund  string // that it is about, "" = it is about the order
+	Current bool   // it is what the payer would be told now; else what it would be if that came to pass
 	notify.Decision
 	To    string // masked; "" = nobody
 	Title string
@@ -56,7 +57,7 @@ type Preview struct {
 
 // previewed are the notices of a preview besides the current one, as far as they may yet
 // come to pass.
-var previewed = []notify.Notice{notify.NoticeDelayed, notify.NoticeProlonged, notify.NoticeSucceeded, notify.NoticeFailed, notify.NoticeRefunding, notify.NoticeRefunded}
+var previewed = []notify.Notice{notify.NoticeDelayed, notify.NoticeProlonged, notify.NoticeSucceeded, notify.NoticeFailed, notify.NoticeRefunding, notify.NoticeRefunded, notify.NoticePartRefunding, notify.NoticePartRefunded}
 
 // PreviewMessages tells what would be sent about an order now, and what it would be at each
 // notice that may come: to whom, when, by which channel, and why or why not. It sends
@@ -79,16 +80,42 @@ func (e *Engine) PreviewMessages(ctx context.Context, orderNo string) ([]Preview
 	if n := notify.Current(o); n != "" {
 		list = append(list, e.previewOf(facts, n, true)...)
 	}
-	for _, n := range previewed {
-		if n == notify.Current(o) || (o.Status().Final() && !n.Result()) {
-			continue
+	parts, err := e.weighMatters(ctx, refundTask(orderNo, notify.Inbox), facts)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range parts {
+		if p.facts.Refund != nil {
+			list = append(list, e.previewOf(p.facts, p.facts.Notice, true)...)
 		}
-		imagined := facts
-		imagined.Order, imagined.Since = m.imagine(o, n, at), at
-		imagined.Notice, imagined.Seen = n, false
-		list = append(list, e.previewOf(imagined, n, false)...)
+	}
+	for _, n := range previewed {
+		if mayCome(o, n) {
+			list = append(list, e.previewOf(m.imagined(facts, n), n, false)...)
+		}
 	}
 	return list, nil
+}
+
+// mayCome reports whether something else than now may yet be told of an order.
+func mayCome(o order.Order, n notify.Notice) bool {
+	switch {
+	case n == notify.Current(o):
+		return false
+	case n.Part():
+		return !o.Status().Final() || o.Status() == order.StatusSucceeded
+	}
+	return !o.Status().Final() || n.Result()
+}
+
+// imagined are the facts as they would be when a notice came true now.
+func (m *messages) imagined(f notify.Facts, n notify.Notice) notify.Facts {
+	f.Order = m.imagine(f.Order, n, f.Now)
+	f.Notice, f.Since, f.Seen = n, f.Now, false
+	if n.Part() {
+		f.Refund = &f.Order.Refunds[len(f.Order.Refunds)-1]
+	}
+	return f
 }
 
 // imagine returns the order as it would be when a notice came true now.
@@ -114,6 +141,13 @@ func (m *messages) imagine(o order.Order, n notify.Notice, at order.Time) order.
 	case notify.NoticeRefunded:
 		refund.CreditedAt = at
 		o.Payment, o.Stage, o.Refunds = order.Refunded, order.Resolved, []order.Refund{refund}
+	case notify.NoticePartRefunding, notify.NoticePartRefunded:
+		refund.Minor = (o.Amount.Minor + 1) / 2
+		if n == notify.NoticePartRefunded {
+			refund.CreditedAt = at
+		}
+		o.Payment, o.Fulfilment, o.Withheld, o.Stage = order.Succeeded, order.FulfilmentNone, "", order.Resolved
+		o.Refunds = append(slices.Clone(o.Refunds), refund)
 	case notify.NoticeCode, notify.NoticeTest, notify.NoticeAlert:
 	}
 	return o
@@ -127,6 +161,9 @@ func (e *Engine) previewOf(f notify.Facts, n notify.Notice, current bool) []Prev
 			continue
 		}
 		p := Preview{Notice: n, Current: current, Decision: plan.Decide(c, f)}
+		if f.Refund != nil {
+			p.Refund = f.Refund.ID
+		}
 		to := p.Decision.To
 		if len(to) == 0 {
 			to = slices.DeleteFunc(slices.Clone(f.Contacts), func(k notify.Contact) bool { return k.Channel != c })

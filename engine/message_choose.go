@@ -44,7 +44,13 @@ type sender struct {
 }
 
 // task is the key by which the provider's pacer knows a task of its channel.
-func (s *sender) task(t Task) TaskKey { return TaskKey{t.OrderNo, TaskNotify, s.Name} }
+func (s *sender) task(t Task) TaskKey {
+	name := s.Name
+	if _, refunds := t.tells(); refunds {
+		name += refundPart
+	}
+	return TaskKey{t.OrderNo, TaskNotify, name}
+}
 
 // release gives the provider's slot back.
 func (j *errand) release() {

@@ -113,7 +113,7 @@ func (e *Engine) codeTo(ctx context.Context, c code, f notify.Facts, to notify.C
 		Fingerprint: to.Fingerprint, To: to.To.Mask(), Language: text.Language, Template: text.Template, Version: text.Version,
 		CreatedAt: f.Now, UpdatedAt: f.Now,
 	}
-	counts := countsFor(e.messages.plan.Load(), to.Channel, f.Order, f.Now)
+	counts := countsFor(e.messages.plan.Load(), to, f.Order, notify.NoticeCode, f.Now)
 	task := Task{TaskKey: TaskKey{r.ID, TaskNotify, string(to.Channel)}}
 	for range len(e.messages.providers[to.Channel]) {
 		via, _ := e.choose(task, to, text, r, now())

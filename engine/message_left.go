@@ -2,38 +2,61 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"anxin/engine/notify"
 	"anxin/engine/order"
 )
 
-// underWay returns the message of a channel that is with a provider, as far as its record
-// tells.
-func underWay(records []notify.Record, c notify.Channel) (notify.Record, bool) {
-	for _, r := range records {
-		if r.Channel == c && r.Status == notify.StatusSending {
-			return r, true
+// leftUnderWay looks for a message of the channel that is with a provider, as far as the
+// records tell, and decides what becomes of the task meanwhile. A message that a process
+// left behind, is still true and may be repeated is returned, and nothing decided.
+func (e *Engine) leftUnderWay(ctx context.Context, d *decision, key TaskKey, list []matter, f notify.Facts) (left notify.Record, found bool, err error) {
+	channel, refunds := key.tells()
+	for _, r := range f.Records {
+		if r.Channel != channel || r.Status != notify.StatusSending || (!refunds && r.Notice.Part()) {
+			continue
+		}
+		orphan, err := e.orphaned(ctx, r, f.Now)
+		switch own := r.Notice.Part() == refunds; {
+		case err != nil:
+			return r, false, err
+		case !orphan:
+			d.with.addTask(key, f.Now.Add(underWayLook))
+			return r, false, nil
+		case !own: // the order's own task looks after it
+		case !slices.ContainsFunc(list, func(m matter) bool { return m.covers(r) }) || !e.repeatable(r.Provider):
+			// The process that sent it ended before it knew: nobody knows now.
+			d.with.addTask(key, f.Now)
+			d.messages().Records = []notify.Record{r.Move(notify.StatusMaybeSent, codeInterrupted, f.Now)}
+			return r, false, nil
+		default:
+			left, found = r, true
 		}
 	}
-	return notify.Record{}, false
+	return left, found, nil
 }
 
-// givenUp returns the messages of a channel that had yet to be sent and will not be, unless
-// they come true again: those that are over, and with the task that ends all others, since
-// nobody would look at them again.
-func givenUp(records []notify.Record, current notify.Notice, v notify.Decision, now order.Time) []notify.Record {
-	var list []notify.Record
+// givenUp returns the messages of a task that had yet to be sent and will not be, unless
+// they come true again: those about what is over, and those that turned out to be needless,
+// since nobody may look at them again.
+func givenUp(records []notify.Record, key TaskKey, list []matter, now order.Time) []notify.Record {
+	channel, refunds := key.tells()
+	var over []notify.Record
 	for _, r := range records {
+		if r.Channel != channel || r.Status != notify.StatusWaiting || r.Notice == notify.NoticeCode || r.Notice.Part() != refunds {
+			continue
+		}
+		at := slices.IndexFunc(list, func(m matter) bool { return m.covers(r) })
 		switch {
-		case r.Channel != v.Channel || r.Status != notify.StatusWaiting || r.Notice == notify.NoticeCode:
-		case r.Notice != current:
-			list = append(list, r.Move(notify.StatusDropped, notify.CodeSuperseded, now))
-		case v.Action == notify.ActionSkip:
-			list = append(list, r.Move(notify.StatusDropped, string(v.Reason), now))
+		case at < 0:
+			over = append(over, r.Move(notify.StatusDropped, notify.CodeSuperseded, now))
+		case list[at].verdict.Action == notify.ActionSkip:
+			over = append(over, r.Move(notify.StatusDropped, string(list[at].verdict.Reason), now))
 		}
 	}
-	return list
+	return over
 }
 
 // codeInterrupted marks a message whose process ended before it knew what became of it.

@@ -55,10 +55,6 @@ func (m *messages) sendable(c notify.Channel) bool {
 	return c == notify.Inbox || len(m.providers[c]) > 0
 }
 
-func notifyTask(orderNo string, c notify.Channel) TaskKey {
-	return TaskKey{orderNo, TaskNotify, string(c)}
-}
-
 // oweMessages owes a look at each channel of the plan once something else is to be told,
 // and at those that told what is over, where something may wait to be sent. What a channel
 // had yet to tell is replaced: whoever runs the task tells what is true then.
@@ -66,6 +62,7 @@ func (m *messages) oweMessages(c *Commit, before, after order.Order) {
 	if m == nil {
 		return
 	}
+	m.oweRefunds(c, before, after)
 	was, notice := notify.Current(before), notify.Current(after)
 	if notice == was && before.TurnSeq == after.TurnSeq {
 		return
@@ -81,6 +78,24 @@ func (m *messages) oweMessages(c *Commit, before, after order.Order) {
 	for _, step := range past.Steps {
 		if step.Channel != notify.Inbox && m.sendable(step.Channel) {
 			c.addTask(notifyTask(after.OrderNo, step.Channel), after.UpdatedAt)
+		}
+	}
+}
+
+// oweRefunds owes a look at each channel by which refunds of a part are told, once one
+// comes or changes, or when they are told no more.
+func (m *messages) oweRefunds(c *Commit, before, after order.Order) {
+	told, tells := notify.Parts(before, after.UpdatedAt), notify.Parts(after, after.UpdatedAt)
+	if slices.Equal(told, tells) {
+		return
+	}
+	plan := m.plan.Load()
+	for _, n := range []notify.Notice{notify.NoticePartRefunding, notify.NoticePartRefunded} {
+		rule, _ := plan.Rule(n, after)
+		for _, step := range rule.Steps {
+			if m.sendable(step.Channel) {
+				c.addTask(refundTask(after.OrderNo, step.Channel), after.UpdatedAt)
+			}
 		}
 	}
 }

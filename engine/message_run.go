@@ -30,8 +30,11 @@ func (e *Engine) tellNobody(ctx context.Context, t Task) error {
 		d := decision{Change: order.Change{Order: o}, with: Commit{Fence: &Fence{t.TaskKey, t.Token}}}
 		d.with.dropTask(t.TaskKey)
 		records, err := e.deps.Store.MessagesOf(ctx, t.OrderNo)
-		none := notify.Decision{Channel: notify.Channel(t.Target), Action: notify.ActionSkip, Reason: notify.ReasonNoSender}
-		if waits := givenUp(records, notify.Current(o), none, now); len(waits) > 0 {
+		list := mattersOf(t.TaskKey, notify.Facts{Order: o, Now: now})
+		for i := range list {
+			list[i].verdict = notify.Decision{Action: notify.ActionSkip, Reason: notify.ReasonNoSender}
+		}
+		if waits := givenUp(records, t.TaskKey, list, now); len(waits) > 0 {
 			d.with.Messages = &MessageWrites{Records: waits}
 		}
 		return d, err
@@ -85,35 +88,27 @@ func (e *Engine) tell(ctx context.Context, t Task) error {
 // decideMessage is one reading of the order: what follows from it is in the decision, and
 // in job when a provider is to be called once that is committed.
 func (e *Engine) decideMessage(ctx context.Context, t Task, o order.Order, now order.Time, capped string, job *errand) (decision, error) {
-	channel := notify.Channel(t.Target)
 	d := decision{Change: order.Change{Order: o}, with: Commit{Fence: &Fence{t.TaskKey, t.Token}}}
 	facts, err := e.messageFacts(ctx, o, now)
 	if err != nil {
 		return decision{}, err
 	}
-	left, interrupted := underWay(facts.Records, channel)
-	if interrupted {
-		orphan, err := e.orphaned(ctx, left, now)
-		switch {
-		case err != nil:
-			return decision{}, err
-		case !orphan:
-			d.with.addTask(t.TaskKey, now.Add(underWayLook))
-			return d, nil
-		case left.Notice != notify.Current(o) || !e.repeatable(left.Provider):
-			// The process that sent it ended before it knew: nobody knows now.
-			d.with.addTask(t.TaskKey, now)
-			d.with.Messages = &MessageWrites{Records: []notify.Record{left.Move(notify.StatusMaybeSent, codeInterrupted, now)}}
-			return d, nil
-		}
+	list, err := e.weighMatters(ctx, t.TaskKey, facts)
+	if err != nil {
+		return decision{}, err
 	}
-	verdict := e.messages.plan.Load().Decide(channel, facts)
-	if over := givenUp(facts.Records, notify.Current(o), verdict, now); len(over) > 0 {
-		d.with.Messages = &MessageWrites{Records: over}
+	left, interrupted, err := e.leftUnderWay(ctx, &d, t.TaskKey, list, facts)
+	if err != nil || len(d.with.Tasks) > 0 {
+		return d, err
 	}
+	if over := givenUp(facts.Records, t.TaskKey, list, now); len(over) > 0 {
+		d.messages().Records = over
+	}
+	next := nextOf(list)
+	verdict := next.verdict
 	switch verdict.Action {
 	case notify.ActionSkip:
-		e.messages.counts.skip(channel, verdict.Reason)
+		e.messages.counts.skip(verdict.Channel, verdict.Reason)
 		d.with.dropTask(t.TaskKey)
 		if interrupted { // nobody needs it again
 			writes := d.messages()
@@ -126,15 +121,15 @@ func (e *Engine) decideMessage(ctx context.Context, t Task, o order.Order, now o
 	case notify.ActionSend:
 	}
 	contact := verdict.To[0]
-	record, known := recordOf(facts, contact)
+	record, known := recordOf(next.facts, contact)
 	if capped != "" {
-		e.messages.counts.skip(channel, "cap")
+		e.messages.counts.skip(verdict.Channel, "cap")
 		writes := d.messages()
 		writes.Records = append(writes.Records, record.Move(notify.StatusDropped, notify.CodeCapped, now))
 		d.with.addTask(t.TaskKey, now)
 		return d, nil
 	}
-	return e.prepare(d, t, facts, verdict, contact, record, known, job)
+	return e.prepare(d, t, next, contact, record, known, job)
 }
 
 // messages returns what the decision writes of messages.
@@ -145,25 +140,11 @@ func (d *decision) messages() *MessageWrites {
 	return d.with.Messages
 }
 
-// recordOf returns the record of the message that is to be sent, or a new one.
-func recordOf(f notify.Facts, to notify.Contact) (r notify.Record, known bool) {
-	o, notice := f.Order, notify.Current(f.Order)
-	id := notify.MessageID(o.OrderNo, notice, to.Channel, to.Fingerprint)
-	for _, r := range f.Records {
-		if r.ID == id {
-			return r, true
-		}
-	}
-	return notify.Record{
-		ID: id, OrderNo: o.OrderNo, Backend: o.Backend, Notice: notice, Channel: to.Channel,
-		Fingerprint: to.Fingerprint, To: to.To.Mask(), CreatedAt: f.Now, UpdatedAt: f.Now,
-	}, false
-}
-
 // prepare writes the text and the record, and puts the message on the timeline. That last
 // is an event of the order, so the commit is refused if the order has changed since it was
 // read: no message goes out about a state that is over.
-func (e *Engine) prepare(d decision, t Task, f notify.Facts, v notify.Decision, to notify.Contact, r notify.Record, known bool, job *errand) (decision, error) {
+func (e *Engine) prepare(d decision, t Task, m matter, to notify.Contact, r notify.Record, known bool, job *errand) (decision, error) {
+	f := m.facts
 	frame := e.frame(f)
 	text, err := e.messages.catalogue.Load().Render(r.Notice, to.Channel, d.Order, frame)
 	if err != nil {
@@ -172,7 +153,7 @@ func (e *Engine) prepare(d decision, t Task, f notify.Facts, v notify.Decision, 
 	r.Language, r.Template, r.Version = text.Language, text.Template, text.Version
 	writes := d.messages()
 	if !known {
-		writes.Counts = countsFor(e.messages.plan.Load(), to.Channel, d.Order, f.Now)
+		writes.Counts = countsFor(e.messages.plan.Load(), to, d.Order, r.Notice, f.Now)
 	}
 	if to.Channel == notify.Inbox {
 		job.inbox = InboxID(d.Order.Backend, d.Order.Payer.ID)
@@ -181,8 +162,12 @@ func (e *Engine) prepare(d decision, t Task, f notify.Facts, v notify.Decision, 
 			InboxID: job.inbox, ID: r.ID, OrderNo: r.OrderNo, Notice: r.Notice, Language: r.Language,
 			Title: text.Title, Body: text.Body, At: f.Now,
 		}
-		d.with.dropTask(t.TaskKey)
-		d.Change = d.Order.NoteMessage(r.ID, string(r.Notice), string(r.Channel), r.To, f.Now)
+		if f.Refund == nil {
+			d.with.dropTask(t.TaskKey)
+		} else {
+			d.with.addTask(t.TaskKey, f.Now) // there may be more of them
+		}
+		d.Change = m.note(r)
 		e.messages.counts.sent(to.Channel)
 		return d, nil
 	}
@@ -193,8 +178,8 @@ func (e *Engine) prepare(d decision, t Task, f notify.Facts, v notify.Decision, 
 	r.Provider = via.Name
 	r = r.Move(notify.StatusSending, "", f.Now)
 	writes.Records = append(writes.Records, r)
-	d.Change = d.Order.NoteMessage(r.ID, string(r.Notice), string(r.Channel), r.To, f.Now)
-	*job = errand{via: via, key: via.task(t), flight: e.messages.flying.begin(r.ID), record: r, message: e.compose(r, to, text, d.Order, frame, v.Rule)}
+	d.Change = m.note(r)
+	*job = errand{via: via, key: via.task(t), flight: e.messages.flying.begin(r.ID), record: r, message: e.compose(r, to, text, m, frame)}
 	return d, nil
 }
 
@@ -235,7 +220,7 @@ func (e *Engine) frame(f notify.Facts) notify.Frame {
 		brand, support = m.deps.Brand(f.Order.Backend)
 	}
 	return notify.Frame{
-		Brand: brand, Support: support, Link: m.deps.Links.Page(f.Order), Zone: plan.ZoneOf(f.Order),
+		Brand: brand, Support: support, Link: m.deps.Links.Page(f.Order), Refund: f.Refund, Zone: plan.ZoneOf(f.Order),
 		Language: m.catalogue.Load().Language(f.Order.Payer.Locale), Records: f.Records, Delayed: plan.Delayed, Now: f.Now,
 	}
 }
@@ -247,21 +232,32 @@ const (
 )
 
 // compose makes the message that a provider gets.
-func (e *Engine) compose(r notify.Record, to notify.Contact, text notify.Texted, o order.Order, f notify.Frame, rule notify.Rule) notify.Message {
+func (e *Engine) compose(r notify.Record, to notify.Contact, text notify.Texted, about matter, f notify.Frame) notify.Message {
+	o := about.facts.Order
 	m := notify.Message{
 		ID: r.ID, OrderNo: r.OrderNo, Notice: r.Notice, Channel: r.Channel, To: to.To,
 		Language: r.Language, Template: r.Template, Version: r.Version,
 		SMS:         text.Providers[r.Provider],
-		CollapseKey: notify.CollapseKey(r.OrderNo), Link: f.Link, TTL: waitingTTL,
+		CollapseKey: about.facts.CollapseKey(), Link: f.Link, TTL: waitingTTL,
 	}
-	if r.Notice.Result() {
+	if r.Notice.Result() || r.Notice.Part() {
 		m.TTL = resultTTL
 	}
-	if rule.Optional || to.OptedIn {
+	if about.verdict.Rule.Optional || to.OptedIn {
 		m.Unsubscribe = e.messages.deps.Links.Unsubscribe(InboxID(o.Backend, o.Payer.ID), r.Channel)
+	}
+	if to.OptedIn && firstTo(about.facts.Records, r) {
+		text = text.Explained(r.Channel, m.Unsubscribe, e.messages.byName[r.Provider].traits.Stops)
 	}
 	m.Text = e.textFor(r.Channel, text, o.Backend, f, m.Unsubscribe)
 	return m
+}
+
+// firstTo reports whether a message is the first about its order that an address gets.
+func firstTo(records []notify.Record, r notify.Record) bool {
+	return !slices.ContainsFunc(records, func(other notify.Record) bool {
+		return other.ID != r.ID && other.Fingerprint == r.Fingerprint && other.Status != notify.StatusWaiting && other.Status != notify.StatusDropped
+	})
 }
 
 // textFor returns what a channel carries of a text.
@@ -287,16 +283,24 @@ func (e *Engine) textFor(c notify.Channel, text notify.Texted, backend string, f
 }
 
 // countsFor are the bounds that a new message counts against.
-func countsFor(p *notify.Plan, c notify.Channel, o order.Order, now order.Time) []Count {
+func countsFor(p *notify.Plan, to notify.Contact, o order.Order, n notify.Notice, now order.Time) []Count {
+	c := to.Channel
 	caps := p.Caps[c]
 	day := now.Std().In(p.Zone).Format(time.DateOnly)
 	end := now.Add(48 * time.Hour)
 	var list []Count
 	if caps.Order > 0 {
-		list = append(list, Count{"order:" + string(c) + ":" + o.OrderNo, caps.Order, now.Add(resultTTL * 10)})
+		of := "order:"
+		if n.Part() {
+			of = "refunds:" // neither uses up the bound of the other
+		}
+		list = append(list, Count{of + string(c) + ":" + o.OrderNo, caps.Order, now.Add(resultTTL * 10)})
 	}
 	if caps.PayerDay > 0 {
 		list = append(list, Count{"payer:" + string(c) + ":" + day + ":" + InboxID(o.Backend, o.Payer.ID), caps.PayerDay, end})
+	}
+	if caps.AddressDay > 0 && to.OptedIn {
+		list = append(list, Count{"address:" + string(c) + ":" + day + ":" + to.Fingerprint, caps.AddressDay, end})
 	}
 	if caps.Day > 0 {
 		list = append(list, dayCount(p, c, caps.Day, now))

@@ -158,7 +158,7 @@ const (
 	TaskProcess TaskKind = "process"
 	TaskStage   TaskKind = "stage"
 	TaskSettle  TaskKind = "settle" // of a settlement: its id stands for the order's number
-	TaskNotify  TaskKind = "notify" // target: the channel of the messages
+	TaskNotify  TaskKind = "notify" // target: the channel of the messages, with "/refund" of those about refunds
 )
 
 // TaskKey identifies the one live task of its kind and target of an order.

@@ -147,10 +147,10 @@ const sampleCodeLife = 10 * time.Minute
 
 // writeSample writes what is told of a sample, in the name of a brand, or of everybody's.
 func (e *Engine) writeSample(catalogue *notify.Catalogue, s notify.Sample, language string, c notify.Channel, brand string) (notify.Notice, notify.Texted, notify.Frame, error) {
-	frame := e.frame(notify.Facts{Order: s.Order, Records: s.Records, Now: now()})
+	frame := e.frame(notify.Facts{Order: s.Order, Records: s.Records, Refund: s.Refund, Now: now()})
 	frame.Language = language
 	frame.Brand = cmp.Or(brand, frame.Brand)
-	notice := notify.Current(s.Order)
+	notice := s.Notice()
 	var text notify.Texted
 	var err error
 	switch {

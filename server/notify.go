@@ -23,6 +23,7 @@ const previewTimeout = 10 * time.Second
 // previewed is a line of a preview as the command reads it.
 type previewed struct {
 	Notice   string     `json:"notice"`
+	Refund   string     `json:"refund_id"`
 	Current  bool       `json:"current"`
 	Channel  string     `json:"channel"`
 	Action   string     `json:"action"`
@@ -99,15 +100,15 @@ func fetchPreview(ctx context.Context, base, key, orderNo string) ([]previewed, 
 // printPreview prints a block for each notice and a line for each channel.
 func printPreview(list []previewed, texts bool, out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	notice := ""
+	notice, refund := "", ""
 	for _, p := range list {
-		if p.Notice != notice {
-			notice = p.Notice
+		if p.Notice != notice || p.Refund != refund {
+			notice, refund = p.Notice, p.Refund
 			when := "if it came now"
 			if p.Current {
 				when = "now"
 			}
-			fmt.Fprintf(table, "%s (%s)\n", notice, when)
+			fmt.Fprintf(table, "%s (%s)\n", strings.TrimSpace(notice+" "+refund), when)
 		}
 		at := ""
 		if p.Action == "wait" {

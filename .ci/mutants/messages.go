@@ -73,7 +73,7 @@ func firstLook(o order.Order) order.Order {
 	},
 	{
 		name:  "messages about one order do not replace each other",
-		edits: []edit{{"engine/message_run.go", `CollapseKey: notify.CollapseKey(r.OrderNo)`, `CollapseKey: notify.CollapseKey(r.ID)`}},
+		edits: []edit{{"engine/message_run.go", `CollapseKey: about.facts.CollapseKey()`, `CollapseKey: notify.CollapseKey(r.ID)`}},
 		test:  "./engine .",
 	},
 	{

@@ -268,7 +268,7 @@ func samples() []Vars {
 	full := Vars{
 		Brand: "Example Shop", OrderNo: "A202611250001", Subject: "Green tea, 250 g", Amount: "¥88.00", By: "12:06", NextAt: "12:03",
 		ReviewBy: "26 Nov 12:00", Support: "https://shop.example/support", Link: "https://pay.example/pay/A1",
-		RefundAmount: "¥88.00", RefundAt: "12:30", Code: "482913", Minutes: 10,
+		RefundAmount: "¥88.00", RefundAt: "12:30", RefundSum: "¥88.00", Code: "482913", Minutes: 10,
 		Received: true, Safe: true, Waited: true, PayAgain: true, Corrected: true,
 	}
 	bare := Vars{Brand: "B", OrderNo: "A1", Amount: "CNY 1.00", RefundAmount: "CNY 1.00", RefundAt: "12:30", Code: "000000", Minutes: 5}

@@ -29,9 +29,12 @@ const (
 	NoticeClosed    Notice = "closed"
 	NoticeRefunding Notice = "refunding" // the refund was accepted
 	NoticeRefunded  Notice = "refunded"  // the money is back
-	NoticeCode      Notice = "code"      // a one-time code that the payer asked for
-	NoticeTest      Notice = "test"      // an operator tries a provider
-	NoticeAlert     Notice = "alert"     // to operators
+	// Of an order that stays paid, of each refund for itself.
+	NoticePartRefunding Notice = "part_refunding" // the refund of a part was accepted
+	NoticePartRefunded  Notice = "part_refunded"  // that part is back
+	NoticeCode          Notice = "code"           // a one-time code that the payer asked for
+	NoticeTest          Notice = "test"           // an operator tries a provider
+	NoticeAlert         Notice = "alert"          // to operators
 )
 
 // Result reports whether the notice tells how an order ended.
@@ -39,8 +42,11 @@ func (n Notice) Result() bool {
 	switch n {
 	case NoticeSucceeded, NoticeFailed, NoticeClosed, NoticeRefunding, NoticeRefunded:
 		return true
-	case NoticeDelayed, NoticeProlonged, NoticeCode, NoticeTest, NoticeAlert:
+	case NoticeDelayed, NoticeProlonged, NoticePartRefunding, NoticePartRefunded, NoticeCode, NoticeTest, NoticeAlert:
 		return false
 	}
 	return false
 }
+
+// Part reports whether the notice is about one refund of an order that stays paid.
+func (n Notice) Part() bool { return n == NoticePartRefunding || n == NoticePartRefunded }

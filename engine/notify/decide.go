@@ -10,8 +10,9 @@ import (
 // Facts are what is known when a channel is decided on.
 type Facts struct {
 	Order    order.Order
-	Notice   Notice     // "" = the current one
-	Since    order.Time // when the notice became true; 0 = as the order says
+	Notice   Notice        // "" = the current one
+	Since    order.Time    // when the notice became true; 0 = as the order says
+	Refund   *order.Refund // that the notice is about; nil = it is about the order
 	Now      order.Time
 	Contacts []Contact // of the payer, of all channels
 	Records  []Record  // of the order
@@ -146,7 +147,7 @@ const (
 // told reports whether the address has its message about the notice, or may have it. One
 // that was needless before it was sent is told if it comes true again.
 func told(f Facts, c Channel, fingerprint string) bool {
-	id := MessageID(f.Order.OrderNo, f.Notice, c, fingerprint)
+	id := f.MessageID(c, fingerprint)
 	for _, r := range f.Records {
 		if r.ID == id {
 			return r.Status.Final() && (r.Status != StatusDropped || r.Code == CodeCapped)
@@ -157,16 +158,16 @@ func told(f Facts, c Channel, fingerprint string) bool {
 
 // needless says why nobody needs the message any more; "" = it is needed.
 func (p *Plan) needless(c Channel, step Step, f Facts) Reason {
-	if !f.Notice.Result() && resultTold(f.Records) {
+	if !f.Notice.Result() && !f.Notice.Part() && resultTold(f.Records) {
 		return ReasonResult
 	}
-	if step.tooSmall(f.Order.Amount) {
+	if step.tooSmall(f.amount()) {
 		return ReasonSmall
 	}
 	if !step.EvenIfSeen && f.Seen {
 		return ReasonSeen
 	}
-	if n := p.Caps[c].Order; n > 0 && sentBy(f.Records, c) >= n {
+	if n := p.Caps[c].Order; n > 0 && f.sentBy(c) >= n {
 		return ReasonCapOrder
 	}
 	return ""
@@ -196,16 +197,18 @@ func unreached(to []Contact, step Step, f Facts) []Contact {
 
 func reachedBy(f Facts, c Channel, want Status) bool {
 	for _, r := range f.Records {
-		if r.Channel == c && r.Notice == f.Notice && r.Status.reached(want) {
+		if r.Channel == c && r.Notice == f.Notice && (f.Refund == nil || r.ID == f.MessageID(c, r.Fingerprint)) && r.Status.reached(want) {
 			return true
 		}
 	}
 	return false
 }
 
-func sentBy(records []Record, c Channel) (n int) {
-	for _, r := range records {
-		if r.Channel == c && r.Status != StatusDropped && r.Status != StatusWaiting {
+// sentBy counts a channel's messages about the order, or about its refunds: neither uses up
+// the bound of the other.
+func (f Facts) sentBy(c Channel) (n int) {
+	for _, r := range f.Records {
+		if r.Channel == c && r.Notice.Part() == f.Notice.Part() && r.Status != StatusDropped && r.Status != StatusWaiting {
 			n++
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 // DefaultPlan tells who waited, by what costs nothing first: the inbox and the app at
 // once, an SMS when these have not reached anybody. Money that goes back is told to
-// everyone. zone is where payers live who name no time zone.
+// everyone; of a part of it, an SMS is worth it once it is back. zone is where payers live who name no time zone.
 func DefaultPlan(zone *time.Location, stages order.StageLimits) *Plan {
 	reached := map[Channel]Status{Push: StatusAccepted, WebPush: StatusAccepted, Gateway: StatusAccepted}
 	free := []Step{{Channel: Inbox, EvenIfSeen: true}, {Channel: Push}, {Channel: WebPush}, {Channel: Gateway}}
@@ -27,11 +27,13 @@ func DefaultPlan(zone *time.Location, stages order.StageLimits) *Plan {
 			{Notices: []Notice{NoticeSucceeded}, Waited: true, IgnoreQuiet: true, Steps: with(sms, mail)},
 			{Notices: []Notice{NoticeFailed, NoticeClosed}, Waited: true, IgnoreQuiet: true, Steps: with(sms, mail)},
 			{Notices: []Notice{NoticeRefunding, NoticeRefunded}, Steps: with(sms, mail)},
+			{Notices: []Notice{NoticePartRefunding}, Steps: with(mail)},
+			{Notices: []Notice{NoticePartRefunded}, Steps: with(sms, mail)},
 		},
 		Quiet: map[Channel]Quiet{SMS: {From: 22 * 60, To: 8 * 60}},
 		Caps: map[Channel]Caps{
-			SMS:   {Order: 4, PayerDay: 10, Day: 20_000},
-			Email: {Order: 5, PayerDay: 20},
+			SMS:   {Order: 4, PayerDay: 10, Day: 20_000, AddressDay: 6},
+			Email: {Order: 5, PayerDay: 20, AddressDay: 10},
 		},
 	}
 }

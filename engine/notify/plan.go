@@ -61,6 +61,9 @@ type Caps struct {
 	Order    int // about one order
 	PayerDay int // to one payer in a day
 	Day      int // of the whole system in a day
+	// AddressDay bounds what an address gets in a day that somebody left on a page: it may
+	// be a stranger's.
+	AddressDay int
 }
 
 // MinutesOfDay are the minutes that a Quiet may name.
@@ -80,7 +83,7 @@ func (p *Plan) Validate() error {
 		}
 	}
 	for c, caps := range p.Caps {
-		if !slices.Contains(Channels, c) || min(caps.Order, caps.PayerDay, caps.Day) < 0 {
+		if !slices.Contains(Channels, c) || min(caps.Order, caps.PayerDay, caps.Day, caps.AddressDay) < 0 {
 			return fmt.Errorf("caps.%s must name a channel, and figures that are not negative", c)
 		}
 	}
@@ -92,7 +95,7 @@ func (p *Plan) Validate() error {
 	return nil
 }
 
-var planned = []Notice{NoticeDelayed, NoticeProlonged, NoticeSucceeded, NoticeFailed, NoticeClosed, NoticeRefunding, NoticeRefunded}
+var planned = []Notice{NoticeDelayed, NoticeProlonged, NoticeSucceeded, NoticeFailed, NoticeClosed, NoticeRefunding, NoticeRefunded, NoticePartRefunding, NoticePartRefunded}
 
 func (r Rule) validate() error {
 	if len(r.Notices) == 0 {

@@ -107,7 +107,14 @@ func TestDecisions(t *testing.T) {
 			f.Records = told(notify.StatusDropped)
 			f.Records[0].Code = notify.CodeSuperseded
 		}, notify.ActionSend, notify.ReasonDue},
-		"dropped by a cap": {func(_ *notify.Plan, f *notify.Facts) { f.Records = told(notify.StatusDropped) }, notify.ActionSkip, notify.ReasonTold},
+		"needless, and needed again": {func(_ *notify.Plan, f *notify.Facts) {
+			f.Records = told(notify.StatusDropped)
+			f.Records[0].Code = string(notify.ReasonSeen)
+		}, notify.ActionSend, notify.ReasonDue},
+		"dropped by a cap": {func(_ *notify.Plan, f *notify.Facts) {
+			f.Records = told(notify.StatusDropped)
+			f.Records[0].Code = notify.CodeCapped
+		}, notify.ActionSkip, notify.ReasonTold},
 		"a result was told": {func(_ *notify.Plan, f *notify.Facts) {
 			f.Records = []notify.Record{record(notify.NoticeFailed, notify.Push, notify.StatusAccepted)}
 		}, notify.ActionSkip, notify.ReasonResult},

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"slices"
 	"time"
 
 	"anxin/engine/order"
@@ -10,7 +11,16 @@ import (
 type Sample struct {
 	Name    string // "prolonged/channel_silent"
 	Order   order.Order
-	Records []Record // what its payer was told before
+	Records []Record      // what its payer was told before
+	Refund  *order.Refund // that is told of; nil = the order is
+}
+
+// Notice is what is told of the sample; "" = nothing.
+func (s Sample) Notice() Notice {
+	if s.Refund != nil {
+		return PartNotice(*s.Refund)
+	}
+	return Current(s.Order)
 }
 
 // sampleNo is no number that an order can have: a link to a sample leads nowhere.
@@ -33,7 +43,7 @@ func Samples(now order.Time, limits order.StageLimits) []Sample {
 			list = append(list, Sample{Name: string(stage.notice) + "/" + string(s.diagnosis), Order: named(o)})
 		}
 	}
-	return append(list, sampleResults(now, limits)...)
+	return slices.Concat(list, sampleResults(now, limits), sampleParts(now))
 }
 
 // situation is what a diagnosis is made from.
@@ -109,17 +119,38 @@ func sampleResults(now order.Time, limits order.StageLimits) []Sample {
 	disputed := settled(slow, order.ClaimsFailed).Apply(evidence(order.FromCallback, order.ClaimsRefunded, sampleAmount.Minor), now).Order
 	toldFailed := []Record{{Notice: NoticeFailed, Status: StatusAccepted}}
 	list := []Sample{
-		{"succeeded/waited", paid, nil},
-		{"succeeded/quick", settled(time.Second, order.ClaimsSucceeded), nil},
-		{"succeeded/corrected", late, toldFailed},
-		{"failed/waited", settled(slow, order.ClaimsFailed), nil},
-		{"failed/disputed", disputed, nil},
-		{"closed/waited", settled(slow, order.ClaimsClosed), nil},
-		{"refunding/whole", settled(slow, order.ClaimsRefunding), nil},
-		{"refunded/whole", settled(slow, order.ClaimsRefunded), nil},
+		{"succeeded/waited", paid, nil, nil},
+		{"succeeded/quick", settled(time.Second, order.ClaimsSucceeded), nil, nil},
+		{"succeeded/corrected", late, toldFailed, nil},
+		{"failed/waited", settled(slow, order.ClaimsFailed), nil, nil},
+		{"failed/disputed", disputed, nil, nil},
+		{"closed/waited", settled(slow, order.ClaimsClosed), nil, nil},
+		{"refunding/whole", settled(slow, order.ClaimsRefunding), nil, nil},
+		{"refunded/whole", settled(slow, order.ClaimsRefunded), nil, nil},
 	}
 	for i := range list {
 		list[i].Order = named(list[i].Order)
+	}
+	return list
+}
+
+// sampleParts are orders that stay paid, of which a part goes back: the first, and one after
+// another.
+func sampleParts(now order.Time) []Sample {
+	back := func(o order.Order, id string, minor int64, claims order.Claimed) order.Order {
+		ev := evidence(order.FromCallback, claims, sampleAmount.Minor)
+		ev.Refund = &order.RefundEvidence{ID: id, Amount: &order.Money{Minor: minor, Currency: sampleAmount.Currency}, AcceptedAt: now}
+		return o.Apply(ev, now).Order
+	}
+	paid := sampleClaimed(now.Add(-time.Hour), false).Apply(evidence(order.FromCallback, order.ClaimsSucceeded, sampleAmount.Minor), now).Order
+	before := back(paid, "r1", 1000, order.ClaimsRefunded)
+	var list []Sample
+	for _, claims := range []order.Claimed{order.ClaimsRefunding, order.ClaimsRefunded} {
+		for _, s := range []Sample{{Name: "first", Order: back(paid, "r2", 2000, claims)}, {Name: "further", Order: back(before, "r2", 2000, claims)}} {
+			s.Refund = &s.Order.Refunds[len(s.Order.Refunds)-1]
+			s.Name, s.Order = string(s.Notice())+"/"+s.Name, named(s.Order)
+			list = append(list, s)
+		}
 	}
 	return list
 }

@@ -17,7 +17,7 @@ func TestSamplesAreWhatTheyAreCalled(t *testing.T) {
 	for _, s := range notify.Samples(start, order.DefaultStageLimits) {
 		names = append(names, s.Name)
 		notice, situation, _ := strings.Cut(s.Name, "/")
-		if got := notify.Current(s.Order); string(got) != notice && situation != "disputed" {
+		if got := s.Notice(); string(got) != notice && situation != "disputed" {
 			t.Errorf("%s tells %q", s.Name, got)
 		}
 		if order.ValidOrderNo(s.Order.OrderNo) {

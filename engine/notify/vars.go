@@ -24,6 +24,7 @@ type Vars struct {
 	Link         string // to the payer's page
 	RefundAmount string
 	RefundAt     string // credited
+	RefundSum    string // credited of all refunds of a part; "" while that is no more than this one
 	Code         string // one-time
 	Minutes      int    // that the code works
 	Received     bool   // the payment arrived, the order is being updated
@@ -48,7 +49,7 @@ const (
 
 var kinds = map[string]VarKind{
 	"Brand": KindText, "OrderNo": KindText, "Subject": KindText, "Code": KindText,
-	"Amount": KindMoney, "RefundAmount": KindMoney,
+	"Amount": KindMoney, "RefundAmount": KindMoney, "RefundSum": KindMoney,
 	"By": KindTime, "NextAt": KindTime, "ReviewBy": KindTime, "RefundAt": KindTime,
 	"Support": KindLink, "Link": KindLink,
 	"Minutes":  KindNumber,
@@ -81,7 +82,7 @@ func Variables() []Variable {
 func (v Vars) values() map[string]string {
 	return map[string]string{
 		"Brand": v.Brand, "OrderNo": v.OrderNo, "Subject": v.Subject, "Amount": v.Amount, "By": v.By, "NextAt": v.NextAt,
-		"ReviewBy": v.ReviewBy, "Support": v.Support, "Link": v.Link, "RefundAmount": v.RefundAmount, "RefundAt": v.RefundAt,
+		"ReviewBy": v.ReviewBy, "Support": v.Support, "Link": v.Link, "RefundAmount": v.RefundAmount, "RefundAt": v.RefundAt, "RefundSum": v.RefundSum,
 		"Code": v.Code, "Minutes": strconv.Itoa(v.Minutes),
 	}
 }
@@ -102,8 +103,12 @@ var noticeVars = map[Notice]struct{ may, must []string }{
 	NoticeClosed:    {join(common, results), []string{"OrderNo"}},
 	NoticeRefunding: {join(common, results, []string{"RefundAmount"}), []string{"OrderNo", "RefundAmount"}},
 	NoticeRefunded:  {join(common, results, []string{"RefundAmount", "RefundAt"}), []string{"OrderNo", "RefundAmount", "RefundAt"}},
-	NoticeCode:      {[]string{"Brand", "Code", "Minutes", "Support"}, []string{"Code"}},
-	NoticeTest:      {[]string{"Brand", "Support"}, nil},
+
+	NoticePartRefunding: {join(common, []string{"RefundAmount", "RefundSum"}), []string{"OrderNo", "RefundAmount"}},
+	NoticePartRefunded:  {join(common, []string{"RefundAmount", "RefundAt", "RefundSum"}), []string{"OrderNo", "RefundAmount", "RefundAt"}},
+
+	NoticeCode: {[]string{"Brand", "Code", "Minutes", "Support"}, []string{"Code"}},
+	NoticeTest: {[]string{"Brand", "Support"}, nil},
 }
 
 func join(lists ...[]string) []string {
@@ -122,6 +127,7 @@ type Frame struct {
 	Zone     *time.Location
 	Language string
 	Records  []Record
+	Refund   *order.Refund // that is told of; nil = the order is
 	Delayed  time.Duration
 	Now      order.Time
 }
@@ -150,7 +156,23 @@ func VarsOf(o order.Order, f Frame) Vars {
 	if refund := o.RefundTotal(); refund != nil {
 		v.RefundAmount, v.RefundAt = amount(refund.Amount), f.clock(refund.CreditedAt)
 	}
+	if f.Refund != nil {
+		v.setPart(o, f)
+	}
 	return v
+}
+
+// setPart reads what may be said of one refund.
+func (v *Vars) setPart(o order.Order, f Frame) {
+	v.RefundAmount = amount(order.Money{Minor: f.Refund.Minor, Currency: o.Amount.Currency})
+	v.RefundAt = f.clock(f.Refund.CreditedAt)
+	others := o.Credited()
+	if f.Refund.CreditedAt != 0 {
+		others.Minor -= f.Refund.Minor
+	}
+	if others.Minor > 0 {
+		v.RefundSum = amount(o.Credited())
+	}
 }
 
 // correctsResult reports whether the payer was told that nothing was charged before: a

@@ -100,6 +100,8 @@ type Refund struct {
 	AcceptedAt Time   `json:"accepted_at"`
 	CreditedAt Time   `json:"credited_at"`
 	FailedAt   Time   `json:"failed_at"`
+	Seq        int64  `json:"seq,omitempty"` // event that brought it as it is; 0 = from before that was kept
+	At         Time   `json:"at,omitzero"`   // its time
 }
 
 // Case is something that a person must look at. At most one of a kind is open.

@@ -25,7 +25,7 @@ func (c *Change) bookRefund(ev Evidence, now Time, d Detail) {
 	if known {
 		next.Refunds[at] = mergeRefund(next.Refunds[at], booked)
 	} else {
-		next.Refunds = append(next.Refunds, booked)
+		next.Refunds, at = append(next.Refunds, booked), len(next.Refunds)
 	}
 	if accepted, _ := next.refundSums(); accepted > next.Amount.Minor {
 		c.openCase(CaseConflict, now, d)
@@ -36,6 +36,7 @@ func (c *Change) bookRefund(ev Evidence, now Time, d Detail) {
 	}
 	d.Code = CodeRefund
 	c.Order.Refunds = next.Refunds
+	c.Order.Refunds[at].Seq, c.Order.Refunds[at].At = c.Order.Seq+1, max(now, c.Order.UpdatedAt) // of the event below
 	c.Order.weighRefunds()
 	if c.Order.Payment == Refunded && c.Order.Withheld != "" {
 		c.Order.closeAnswered(now, CaseLateSuccess) // what was to be decided is done
@@ -189,6 +190,24 @@ func (o *Order) weighRefunds() {
 	if o.Payment != Succeeded {
 		o.endAttempts()
 	}
+}
+
+// PartRefunds returns the refunds, accepted or credited, of an order that stays paid: each
+// is news of its own. Once all of the amount goes back, that is how the order ends.
+func (o Order) PartRefunds() []Refund {
+	var parts []Refund
+	for _, r := range o.Refunds {
+		if o.Status() == StatusSucceeded && r.FailedAt == 0 && r.Minor > 0 {
+			parts = append(parts, r)
+		}
+	}
+	return parts
+}
+
+// Credited returns what has been credited of all refunds.
+func (o Order) Credited() Money {
+	_, credited := o.refundSums()
+	return Money{credited, o.Amount.Currency}
 }
 
 // OpenRefunds returns the refunds that were accepted and are neither credited nor

@@ -13,7 +13,7 @@ const (
 	sqlPutPause = `INSERT INTO pauses (kind, target, until, since, actor, reason) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (kind, target) DO UPDATE
 SET until = excluded.until, since = excluded.since, actor = excluded.actor, reason = excluded.reason`
-	sqlRecallTasks = `UPDATE tasks SET due_at = $1 WHERE lease_until = 0 AND kind = $2 AND target = $3 AND due_at >= $4 AND due_at < $5`
+	sqlRecallTasks = `UPDATE tasks SET due_at = $1 WHERE lease_until = 0 AND kind = $2 AND target IN ($3, $3 || '/refund') AND due_at >= $4 AND due_at < $5`
 )
 
 // Pauses returns the pauses; see engine.PauseReader.

@@ -138,13 +138,13 @@ func (r *Renderer) inboxDocument(v Inbox) *inboxDocument {
 // same table.
 func noticeTone(notice string) string {
 	switch notice {
-	case "succeeded", "refunded":
+	case "succeeded", "refunded", "part_refunded":
 		return "good"
 	case "failed":
 		return "bad"
 	case "closed":
 		return "calm"
-	case "refunding":
+	case "refunding", "part_refunding":
 		return "back"
 	}
 	return "waiting"

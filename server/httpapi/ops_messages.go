@@ -93,6 +93,7 @@ func (a *api) opsMessages(c *fiber.Ctx) error {
 // previewView is one line of what the plan would do.
 type previewView struct {
 	Notice   notify.Notice  `json:"notice"`
+	Refund   string         `json:"refund_id,omitempty"`
 	Current  bool           `json:"current"`
 	Channel  notify.Channel `json:"channel"`
 	Action   notify.Action  `json:"action"`
@@ -123,7 +124,7 @@ func (a *api) previewMessages(c *fiber.Ctx) error {
 	answer := whole[previewView]{Items: make([]previewView, 0, len(list))}
 	for _, p := range list {
 		answer.Items = append(answer.Items, previewView{
-			p.Notice, p.Current, p.Channel, p.Action, p.Reason, p.At, p.To, p.Title, p.Body, p.Size.Encoding, p.Size.Segments,
+			p.Notice, p.Refund, p.Current, p.Channel, p.Action, p.Reason, p.At, p.To, p.Title, p.Body, p.Size.Encoding, p.Size.Segments,
 		})
 	}
 	return sendJSON(c, http.StatusOK, answer)

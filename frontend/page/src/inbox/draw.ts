@@ -7,9 +7,11 @@ import type { Message, State } from "./state";
 const TONES: { [notice: string]: string } = {
   succeeded: "good",
   refunded: "good",
+  part_refunded: "good",
   failed: "bad",
   closed: "calm",
   refunding: "back",
+  part_refunding: "back",
 };
 
 /** Draws the state over what is there: elements stay, so that no focus is lost. */
