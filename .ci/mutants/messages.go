@@ -25,18 +25,18 @@ func firstLook(o order.Order) order.Order {
 	},
 	{
 		name:  "a message that a crash cut off is sent again, whoever brings it",
-		edits: []edit{{"engine/message_run.go", `r.Notice == notify.Current(o) && e.repeatable(r.Provider)`, `r.Notice == notify.Current(o)`}},
+		edits: []edit{{"engine/message_left.go", ` || !e.repeatable(r.Provider):`, `:`}},
 		test:  "./engine TestAMessageThatACrashLeft",
 	},
 	{
 		name:  "a message does not wait for the one before it",
-		edits: []edit{{"engine/message_run.go", `interrupted && !e.resumes(left, o, now) {`, `interrupted && !e.resumes(left, o, now) && false {`}},
+		edits: []edit{{"engine/message_left.go", `case !orphan:`, `case !orphan && false:`}},
 		test:  "./engine TestTheResultWaits|TestAMessageThatACrashLeft",
 	},
 	{
 		name: "bounds on messages are ignored",
 		edits: []edit{
-			{"engine/notify/decide.go", `if n := p.Caps[c].Order; n > 0 && sentBy`, `if n := p.Caps[c].Order; n < 0 && sentBy`},
+			{"engine/notify/decide.go", `if n := p.Caps[c].Order; n > 0 && f.sentBy`, `if n := p.Caps[c].Order; n < 0 && f.sentBy`},
 			{"engine/store/messages.go", `return &engine.CappedError{Name: c.Name}`, `continue`},
 		},
 		test: "./engine TestCapsHold",
@@ -63,7 +63,7 @@ func firstLook(o order.Order) order.Order {
 	},
 	{
 		name:  "results are told to nobody",
-		edits: []edit{{"engine/message_owe.go", `if notice == "" ||`, `if notice == "" || notice.Result() ||`}},
+		edits: []edit{{"engine/message_owe.go", `if notice == was && before`, `if notice.Result() || notice == was && before`}},
 		test:  "./engine TestEachStage",
 	},
 	{
@@ -95,5 +95,35 @@ func firstLook(o order.Order) order.Order {
 		name:  "a message that is over waits for ever",
 		edits: []edit{{"engine/message_run.go", `len(over) > 0 {`, `len(over) > 0 && false {`}},
 		test:  "./engine TestAStaleMessage",
+	},
+	{
+		name:  "what turned out needless waits for ever",
+		edits: []edit{{"engine/message_left.go", `case list[at].verdict.Action == notify.ActionSkip:`, `case false:`}},
+		test:  "./engine TestNothingWaits",
+	},
+	{
+		name:  "a sender that comes back late leaves its message waiting",
+		edits: []edit{{"engine/message_run.go", `if r.Status == notify.StatusWaiting { // which`, `if false { // which`}},
+		test:  "./engine TestASenderThatComesBack",
+	},
+	{
+		name:  "a message that is on its way is taken for left",
+		edits: []edit{{"engine/message_left.go", `if e.messages.flying.has(r.ID) {`, `if false {`}},
+		test:  "./engine TestAMessageThatIsOnItsWay",
+	},
+	{
+		name:  "refunds of a part use up the order's own bound",
+		edits: []edit{{"engine/notify/decide.go", `r.Notice.Part() == f.Notice.Part() && r`, `r`}},
+		test:  "./engine TestRefundsHaveABound",
+	},
+	{
+		name:  "refunds are told while people look into one that failed",
+		edits: []edit{{"engine/notify/refund.go", `|| held(o)`, ``}},
+		test:  "./engine TestARefundIsTold",
+	},
+	{
+		name:  "who ended it is written to again",
+		edits: []edit{{"engine/consent.go", `if unwanted {`, `if false {`}},
+		test:  "./engine TestWhoEndsIt",
 	},
 }

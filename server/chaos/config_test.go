@@ -34,6 +34,7 @@ var rules = []struct {
 	{"delayed", "claimed: true", []notify.Channel{notify.Inbox, notify.Push, notify.SMS}},
 	{"prolonged", "claimed: true, optional: true", []notify.Channel{notify.Inbox, notify.Push, notify.SMS, notify.Email}},
 	{"succeeded, failed, closed, refunding, refunded", "waited: false", []notify.Channel{notify.Inbox, notify.Push, notify.SMS, notify.Email}},
+	{"part_refunding, part_refunded", "waited: false", []notify.Channel{notify.Inbox, notify.Push, notify.SMS}},
 }
 
 // after is how long channels wait after the news.
@@ -75,12 +76,13 @@ func templatesText() string {
 	b.WriteString("  templates:\n")
 	for _, name := range []notify.Notice{
 		notify.NoticeDelayed, notify.NoticeProlonged, notify.NoticeSucceeded, notify.NoticeFailed, notify.NoticeClosed, notify.NoticeRefunding, notify.NoticeRefunded,
+		notify.NoticePartRefunding, notify.NoticePartRefunded,
 	} {
 		text := "{{.OrderNo}} " + string(name)
 		switch name { //nolint:exhaustive // no other has to name more
-		case notify.NoticeRefunding:
+		case notify.NoticeRefunding, notify.NoticePartRefunding:
 			text += " {{.RefundAmount}}"
-		case notify.NoticeRefunded:
+		case notify.NoticeRefunded, notify.NoticePartRefunded:
 			text += " {{.RefundAmount}} {{.RefundAt}}"
 		}
 		for suffix, says := range map[string]string{"": "", "_located": " located"} {
@@ -145,10 +147,21 @@ func news(s order.Status, stage order.Stage) notify.Notice {
 
 // statusOf is the status that a notice tells.
 func statusOf(n notify.Notice) order.Status {
-	if n.Result() {
+	switch {
+	case n.Result():
 		return order.Status(n)
+	case n.Part():
+		return order.StatusSucceeded
 	}
 	return order.StatusConfirming
+}
+
+// holds reports whether a notice may be told of an order that is in a status and stage.
+func holds(n notify.Notice, s order.Status, stage order.Stage) bool {
+	if n.Part() {
+		return s == order.StatusSucceeded
+	}
+	return news(s, stage) == n
 }
 
 // channelsOf are those by which a notice is told.

@@ -106,8 +106,11 @@ func (c *correspondence) judgeTelling(i int, ev order.Event) {
 		return
 	}
 	said, state := notify.Notice(ev.Detail.Notice), c.events[i-1]
-	if is := news(state.Status, state.Stage); is != said {
-		c.w.wrongs.add("message not true", "%s: told %s by %s at seq %d, when there was %q to tell", c.f.no, said, ev.Detail.Via, ev.Seq, is)
+	if !holds(said, state.Status, state.Stage) {
+		c.w.wrongs.add("message not true", "%s: told %s by %s at seq %d, when it was %s", c.f.no, said, ev.Detail.Via, ev.Seq, state.Status)
+	}
+	if said.Part() && c.booked(i, ev.Detail.RefundID) == 0 {
+		c.w.wrongs.add("message not true", "%s: told %s of a refund %q that nobody knows", c.f.no, said, ev.Detail.RefundID)
 	}
 	if c.disputed(i) && statusOf(said).Final() {
 		c.w.wrongs.add("disputed result told", "%s: told %s by %s at seq %d", c.f.no, said, ev.Detail.Via, ev.Seq)
@@ -119,6 +122,16 @@ func (c *correspondence) judgeTelling(i int, ev order.Event) {
 	if via != notify.Inbox {
 		c.judgeSeen(i, ev)
 	}
+}
+
+// booked returns the seq of the newest event before a place that told of a refund, 0 for none.
+func (c *correspondence) booked(i int, refund string) (seq int64) {
+	for _, ev := range c.events[:i] {
+		if ev.Type == order.EventStatus && ev.Detail.RefundID == refund {
+			seq = ev.Seq
+		}
+	}
+	return seq
 }
 
 // disputed reports whether people were looking into what a result rests on.
@@ -151,9 +164,12 @@ func (c *correspondence) judgeSeen(i int, ev order.Event) {
 	for ; i > 0 && c.events[i-1].Status == turn.Status && c.events[i-1].Stage == turn.Stage; i-- {
 		turn = c.events[i-1]
 	}
-	at := ev.At.Std()
+	at, from := ev.At.Std(), turn.Seq
+	if notify.Notice(ev.Detail.Notice).Part() {
+		from = c.booked(int(ev.Seq)-1, ev.Detail.RefundID)
+	}
 	for _, s := range c.sight.seen {
-		if s.seq >= turn.Seq && at.After(s.at) && c.w.server.backBy(s.at, s.at.Add(flushed)).IsZero() {
+		if s.seq >= from && at.After(s.at) && c.w.server.backBy(s.at, s.at.Add(flushed)).IsZero() {
 			c.w.wrongs.add("had seen it", "%s: told %s by %s at seq %d, %v after seq %d was reported seen", c.f.no, ev.Detail.Notice, ev.Detail.Via, ev.Seq, at.Sub(s.at), s.seq)
 		}
 	}
@@ -186,7 +202,7 @@ func (c *correspondence) judgeLetter(l letter) {
 		c.w.wrongs.add("cause not found", "%s: %s by %s says so, and it is %s", c.f.no, l.notice, l.by, c.events[from].Detail.Diagnosis)
 	}
 	for _, ev := range c.events[from:] {
-		if news(ev.Status, ev.Stage) == l.notice {
+		if holds(l.notice, ev.Status, ev.Stage) {
 			continue
 		}
 		if late := l.at.Sub(ev.At.Std()); late > 0 {
@@ -235,11 +251,17 @@ func (c *correspondence) judgeTaken() {
 		}
 	}
 	for _, l := range messages[notify.Push] {
-		if l.key != last[notify.Push].key {
+		if !l.notice.Part() && !last[notify.Push].notice.Part() && l.key != last[notify.Push].key {
 			c.w.wrongs.add("collapse key", "%s: %s and %s do not replace each other", c.f.no, l.notice, last[notify.Push].notice)
 		}
 	}
-	if n := len(messages[notify.SMS]); n > capOrder {
+	parts := 0 // which have a bound of their own
+	for n := range messages[notify.SMS] {
+		if n.Part() {
+			parts++
+		}
+	}
+	if n := len(messages[notify.SMS]) - parts; n > capOrder {
 		c.w.wrongs.add("cap of an order", "%s got %d SMS", c.f.no, n)
 	}
 	c.j.byPayer[c.f.payer.id] += len(messages[notify.SMS])
@@ -251,6 +273,8 @@ func mayTell(k kind, before, after notify.Notice) bool {
 	switch {
 	case before == after:
 		return true
+	case before.Part() || after.Part():
+		return k == partRefunded && (after.Part() || after.Result()) && (before != notify.NoticePartRefunded || after != notify.NoticePartRefunding)
 	case before == notify.NoticeProlonged && after == notify.NoticeDelayed, before.Result() && !after.Result():
 		return false
 	}
@@ -286,12 +310,21 @@ func (c *correspondence) judgeRecords() {
 		case r.Status == notify.StatusSending && now > r.UpdatedAt.Add(stuckAfter):
 			c.w.wrongs.add("record", "%s: %s by %s is being sent for ever: %v", c.f.no, r.Notice, r.Channel, r.History)
 		case r.Status != notify.StatusWaiting:
-		case !c.j.looks[engine.TaskKey{OrderNo: c.f.no, Kind: engine.TaskNotify, Target: string(r.Channel)}]:
+		case !c.j.looks[lookAt(r)]:
 			c.w.wrongs.add("record", "%s: %s by %s waits to be sent, at seq %d, and nobody will look at it: %v", c.f.no, r.Notice, r.Channel, current.Seq, r.History)
 		case now > c.overSince(r).Add(lookedAt):
 			c.w.wrongs.add("record", "%s: %s by %s waits to be sent and is over since %v, now at seq %d: %v", c.f.no, r.Notice, r.Channel, c.overSince(r), current.Seq, r.History)
 		}
 	}
+}
+
+// lookAt is the task that looks at what waits.
+func lookAt(r notify.Record) engine.TaskKey {
+	target := string(r.Channel)
+	if r.Notice.Part() {
+		target += "/refund"
+	}
+	return engine.TaskKey{OrderNo: r.OrderNo, Kind: engine.TaskNotify, Target: target}
 }
 
 // overSince returns since when there is something else to tell than what a record does, at
@@ -300,7 +333,7 @@ func (c *correspondence) judgeRecords() {
 func (c *correspondence) overSince(r notify.Record) order.Time {
 	since := order.At(time.Now())
 	for _, ev := range slices.Backward(c.events) {
-		if news(ev.Status, ev.Stage) == r.Notice {
+		if holds(r.Notice, ev.Status, ev.Stage) {
 			break
 		}
 		since = ev.At

@@ -39,6 +39,19 @@ func (w *world) untold(f *fate) string {
 			return string(n) + " by " + string(c) + " is " + string(status)
 		}
 	}
+	return untoldPart(f)
+}
+
+// untoldPart says which refund of a part the message centre has still to tell.
+func untoldPart(f *fate) string {
+	for _, r := range f.view.PartRefunds() {
+		told := func(ev order.Event) bool {
+			return ev.Detail.Via == string(notify.Inbox) && ev.Detail.RefundID == r.ID && ev.Detail.Notice == string(notify.PartNotice(r))
+		}
+		if len(notify.Parts(f.view.Order, order.At(time.Now()))) > 0 && !slices.ContainsFunc(f.view.Timeline, told) {
+			return string(notify.PartNotice(r)) + " in the inbox is not there"
+		}
+	}
 	return ""
 }
 
@@ -58,7 +71,7 @@ func (w *world) needless(f *fate, n notify.Notice, c notify.Channel) bool {
 	tellings := 0
 	last := notify.Notice("")
 	for _, ev := range f.view.Timeline {
-		if ev.Type == order.EventMessage && ev.Detail.Via == string(notify.SMS) && ev.Detail.Notice != string(last) {
+		if ev.Type == order.EventMessage && ev.Detail.Via == string(notify.SMS) && ev.Detail.Notice != string(last) && !notify.Notice(ev.Detail.Notice).Part() {
 			tellings, last = tellings+1, notify.Notice(ev.Detail.Notice)
 		}
 		if !n.Result() && notify.Notice(ev.Detail.Notice).Result() {
