@@ -68,6 +68,7 @@ type judgement struct {
 	looks    map[engine.TaskKey]bool // that are yet to come
 	byPayer  map[string]int          // SMS that arrived
 	mails    int
+	parts    int // that arrived of refunds of a part
 	calls    map[notify.Channel]int
 	arrived  map[notify.Channel]int
 	crossed  int           // came after news that was written while they were on their way
@@ -221,6 +222,9 @@ func (j *judgement) count(l letter) {
 		j.calls, j.arrived = make(map[notify.Channel]int), make(map[notify.Channel]int)
 	}
 	j.calls[l.via]++
+	if l.taken && l.notice.Part() {
+		j.parts++
+	}
 	if l.taken {
 		j.arrived[l.via]++
 	}
@@ -376,7 +380,7 @@ func (w *world) judgeInbox(ctx context.Context, s *store.Store, p *person) {
 // reportMessages says what the messages of a run consisted of.
 func (w *world) reportMessages() {
 	j := w.messages
-	w.t.Logf("messages: %d calls to providers %v, arrived %v", sum(j.calls), j.calls, j.arrived)
+	w.t.Logf("messages: %d calls to providers %v, arrived %v, %d of refunds of a part", sum(j.calls), j.calls, j.arrived, j.parts)
 	w.t.Logf("%d were overtaken by news on their way, by %v at worst", j.crossed, j.crossing.Round(time.Millisecond))
 }
 
