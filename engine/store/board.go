@@ -29,7 +29,7 @@ func (s *Store) PutAnnouncement(ctx context.Context, a incident.Announcement, au
 	}
 	var id int64
 	err = s.writer.do(ctx, func(ctx context.Context, w *writes) error {
-		row := w.conn.QueryRowContext(ctx, sqlPutAnnouncement, a.Channel, string(texts), int64(a.Since), int64(a.Until), a.Actor)
+		row := w.link.oneOf(ctx, sqlPutAnnouncement, a.Channel, string(texts), int64(a.Since), int64(a.Until), a.Actor)
 		if err := row.Scan(&id); err != nil {
 			return fmt.Errorf("write announcement: %w", err)
 		}

@@ -48,17 +48,18 @@ func (s *Store) claimSome(ctx context.Context, c engine.Claim, limit int) ([]eng
 }
 
 func (w *writes) claim(ctx context.Context, c engine.Claim, limit int) ([]engine.Task, error) {
-	rows, err := w.claimTasks.QueryContext(ctx, c.Token, int64(c.LeaseUntil), int64(c.DueBy), int64(c.Now), limit)
+	var tasks []engine.Task
+	err := w.claimTasks.each(ctx, []any{c.Token, int64(c.LeaseUntil), int64(c.DueBy), int64(c.Now), limit}, func(r row) error {
+		t := engine.Task{Token: c.Token, LeaseUntil: c.LeaseUntil}
+		var due int64
+		err := r.Scan(&t.OrderNo, (*string)(&t.Kind), &t.Target, &due, &t.Tries)
+		t.DueAt = order.Time(due)
+		tasks = append(tasks, t)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("lease: %w", err)
 	}
-	tasks, err := collect(rows, func(r row) (engine.Task, error) {
-		t := engine.Task{Token: c.Token, LeaseUntil: c.LeaseUntil}
-		var due int64
-		err := r.Scan(&t.OrderNo, &t.Kind, &t.Target, &due, &t.Tries)
-		t.DueAt = order.Time(due)
-		return t, err
-	})
 	w.changed += int64(len(tasks))
-	return tasks, err
+	return tasks, nil
 }

@@ -80,7 +80,7 @@ func (e *encoded) write(ctx context.Context, w *writes) error {
 func (e *encoded) check(ctx context.Context, w *writes) error {
 	if f := e.Fence; f != nil {
 		var token int64
-		err := w.taskFence.QueryRowContext(ctx, f.OrderNo, string(f.Kind), f.Target).Scan(&token)
+		err := w.taskFence.one(ctx, f.OrderNo, string(f.Kind), f.Target).Scan(&token)
 		switch {
 		case errors.Is(err, sql.ErrNoRows) || (err == nil && token != f.Token):
 			return engine.ErrFenced
@@ -111,9 +111,9 @@ func (e *encoded) check(ctx context.Context, w *writes) error {
 }
 
 // absent returns present when the query finds something.
-func absent(ctx context.Context, present error, query *sql.Stmt, args ...any) error {
-	var one int
-	switch err := query.QueryRowContext(ctx, args...).Scan(&one); {
+func absent(ctx context.Context, present error, query *prepared, args ...any) error {
+	var one int64
+	switch err := query.one(ctx, args...).Scan(&one); {
 	case err == nil:
 		return present
 	case errors.Is(err, sql.ErrNoRows):

@@ -26,7 +26,7 @@ WHERE inbox_id = $1 AND n < $2 ORDER BY n DESC LIMIT $3`
 func (e *encoded) writeInbox(ctx context.Context, w *writes) error {
 	if it := e.Messages.Item; it != nil {
 		var seq int64
-		if err := w.raiseInbox.QueryRowContext(ctx, it.InboxID).Scan(&seq); err != nil {
+		if err := w.raiseInbox.one(ctx, it.InboxID).Scan(&seq); err != nil {
 			return fmt.Errorf("raise inbox: %w", err)
 		}
 		w.changed++

@@ -40,7 +40,7 @@ func (e *encoded) checkCounts(ctx context.Context, w *writes) error {
 	}
 	for _, c := range e.Messages.Counts {
 		n := 0
-		if err := w.counted.QueryRowContext(ctx, c.Name).Scan(&n); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		if err := w.counted.one(ctx, c.Name).Scan(&n); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("check bound: %w", err)
 		}
 		if n >= c.Limit {

@@ -16,7 +16,7 @@ import (
 func (e *encoded) writeDelivery(ctx context.Context, w *writes) error {
 	if d := e.Delivery; d != nil {
 		var n int64
-		err := w.insertDelivery.QueryRowContext(ctx, d.WebhookID, int64(d.At), d.Took.Milliseconds(), d.Code, d.Reply.Status, d.Reply.Body).Scan(&n)
+		err := w.insertDelivery.one(ctx, d.WebhookID, int64(d.At), d.Took.Milliseconds(), d.Code, d.Reply.Status, d.Reply.Body).Scan(&n)
 		if err != nil {
 			return fmt.Errorf("log delivery: %w", err)
 		}

@@ -24,7 +24,7 @@ func (e *encoded) checkPurchase(ctx context.Context, w *writes) error {
 		return nil
 	}
 	var twin string
-	err := w.paidTwice.QueryRowContext(ctx, p.Key, int64(p.Since), int64(p.Until), e.Order.OrderNo).Scan(&twin)
+	err := w.paidTwice.one(ctx, p.Key, int64(p.Since), int64(p.Until), e.Order.OrderNo).Scan(&twin)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil

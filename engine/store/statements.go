@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 )
@@ -75,38 +74,38 @@ ON CONFLICT (backend) DO UPDATE SET gone_at = excluded.gone_at, disabled_at = ex
 // writer's goroutine uses them. The context that they are given
 // never ends: a transaction of many callers is not broken off for one of them.
 type writes struct {
-	conn    *sql.Conn
+	link    *link
 	changed int64 // rows since the store was opened
 	newest  *newest
 	written []orderSeq // by the transaction that is open
 
-	beginTx, commitTx, rollbackTx                   *sql.Stmt
-	insertOrder, updateOrder, insertEvent           *sql.Stmt
-	taskFence, putTask, deleteTask, claimTasks      *sql.Stmt
-	callbackExists, insertCallback, settleCallback  *sql.Stmt
-	insertRejected, trimRejected, dropRejected      *sql.Stmt
-	expireRejected, moveExpired, dropExpired        *sql.Stmt
-	insertWebhook, endWebhook, keyExists, insertKey *sql.Stmt
-	putPause, recallTasks                           *sql.Stmt
-	insertAudit                                     *sql.Stmt
-	putCase, putSettlement, putSettlementRow        *sql.Stmt
-	putPayment                                      *sql.Stmt
+	beginTx, commitTx, rollbackTx                   *prepared
+	insertOrder, updateOrder, insertEvent           *prepared
+	taskFence, putTask, deleteTask, claimTasks      *prepared
+	callbackExists, insertCallback, settleCallback  *prepared
+	insertRejected, trimRejected, dropRejected      *prepared
+	expireRejected, moveExpired, dropExpired        *prepared
+	insertWebhook, endWebhook, keyExists, insertKey *prepared
+	putPause, recallTasks                           *prepared
+	insertAudit                                     *prepared
+	putCase, putSettlement, putSettlementRow        *prepared
+	putPayment                                      *prepared
 
-	insertPromise, endPromise, sweepPromises          *sql.Stmt
-	insertPayer, paidTwice, putPurchase, dropPurchase *sql.Stmt
-	insertDelivery, trimDeliveries, putEndpoint       *sql.Stmt
-	pruneDeliveries, pruneWebhooks                    *sql.Stmt
-	putSighting, sweepSightings, addAct, sweepActs    *sql.Stmt
+	insertPromise, endPromise, sweepPromises          *prepared
+	insertPayer, paidTwice, putPurchase, dropPurchase *prepared
+	insertDelivery, trimDeliveries, putEndpoint       *prepared
+	pruneDeliveries, pruneWebhooks                    *prepared
+	putSighting, sweepSightings, addAct, sweepActs    *prepared
 
-	counted, count, putMessage, sweepMessages, sweepCounts        *sql.Stmt
-	raiseInbox, insertItem, readUpTo, readOne, wasRead            *sql.Stmt
-	putOptIn, endOptIns, dropOptOut, putOptOut, putDead, dropDead *sql.Stmt
-	templateChange, addTemplate, changeTemplate, reseal           *sql.Stmt
+	counted, count, putMessage, sweepMessages, sweepCounts        *prepared
+	raiseInbox, insertItem, readUpTo, readOne, wasRead            *prepared
+	putOptIn, endOptIns, dropOptOut, putOptOut, putDead, dropDead *prepared
+	templateChange, addTemplate, changeTemplate, reseal           *prepared
 }
 
-func prepareWrites(ctx context.Context, conn *sql.Conn, seqs *newest) (*writes, error) {
-	w := &writes{conn: conn, newest: seqs}
-	for text, into := range map[string]**sql.Stmt{
+func prepareWrites(link *link, seqs *newest) (*writes, error) {
+	w := &writes{link: link, newest: seqs}
+	for text, into := range map[string]**prepared{
 		sqlBegin: &w.beginTx, `COMMIT`: &w.commitTx, `ROLLBACK`: &w.rollbackTx,
 		sqlInsertOrder: &w.insertOrder, sqlUpdateOrder: &w.updateOrder, sqlInsertEvent: &w.insertEvent,
 		sqlTaskFence: &w.taskFence, sqlPutTask: &w.putTask, sqlDeleteTask: &w.deleteTask, sqlClaimTasks: &w.claimTasks,
@@ -130,17 +129,16 @@ func prepareWrites(ctx context.Context, conn *sql.Conn, seqs *newest) (*writes, 
 		sqlPutOptIn: &w.putOptIn, sqlEndOptIns: &w.endOptIns, sqlDropOptOut: &w.dropOptOut, sqlPutOptOut: &w.putOptOut, sqlPutDead: &w.putDead, sqlDropDead: &w.dropDead,
 		sqlTemplateChange: &w.templateChange, sqlAddTemplate: &w.addTemplate, sqlChangeTemplate: &w.changeTemplate, sqlReseal: &w.reseal,
 	} {
-		statement, err := conn.PrepareContext(ctx, positional(text)) //nolint:sqlclosecheck // closed with conn
-		if err != nil {
-			return nil, fmt.Errorf("prepare %q: %w", text, err)
+		var err error
+		if *into, err = link.keep(text); err != nil {
+			return nil, err
 		}
-		*into = statement
 	}
 	return w, nil
 }
 
 func (w *writes) begin(ctx context.Context) error {
-	if _, err := w.beginTx.ExecContext(ctx); err != nil {
+	if _, err := w.beginTx.run(ctx); err != nil {
 		w.rollback(ctx) // should the group before have left one open, it ends here
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -149,7 +147,7 @@ func (w *writes) begin(ctx context.Context) error {
 }
 
 func (w *writes) commit(ctx context.Context) error {
-	if _, err := w.commitTx.ExecContext(ctx); err != nil {
+	if _, err := w.commitTx.run(ctx); err != nil {
 		w.newest.forget()
 		return fmt.Errorf("commit: %w", err)
 	}
@@ -159,15 +157,11 @@ func (w *writes) commit(ctx context.Context) error {
 
 // rollback has no error to report: SQLite may have rolled back by itself (disk full),
 // and what is left open is seen by the next begin.
-func (w *writes) rollback(ctx context.Context) { _, _ = w.rollbackTx.ExecContext(ctx) }
+func (w *writes) rollback(ctx context.Context) { _, _ = w.rollbackTx.run(ctx) }
 
 // run executes a statement that returns no rows and says how many it changed.
-func (w *writes) run(ctx context.Context, step string, statement *sql.Stmt, args ...any) (int64, error) {
-	result, err := statement.ExecContext(ctx, args...)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", step, err)
-	}
-	changed, err := result.RowsAffected()
+func (w *writes) run(ctx context.Context, step string, statement *prepared, args ...any) (int64, error) {
+	changed, err := statement.run(ctx, args...)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", step, err)
 	}
@@ -177,11 +171,7 @@ func (w *writes) run(ctx context.Context, step string, statement *sql.Stmt, args
 
 // exec runs a statement that is too rare to be kept prepared; see run.
 func (w *writes) exec(ctx context.Context, step, text string, args ...any) (int64, error) {
-	result, err := w.conn.ExecContext(ctx, text, args...)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", step, err)
-	}
-	changed, err := result.RowsAffected()
+	changed, err := w.link.once(ctx, text, args...)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", step, err)
 	}
@@ -191,14 +181,14 @@ func (w *writes) exec(ctx context.Context, step, text string, args ...any) (int6
 
 // closeLog runs a pragma that starts the log anew, without waiting long for readers.
 func (w *writes) closeLog(ctx context.Context, pragma string) error {
-	if _, err := w.conn.ExecContext(ctx, sqlWaitShort); err != nil {
+	if _, err := w.link.once(ctx, sqlWaitShort); err != nil {
 		return fmt.Errorf("shorten wait: %w", err)
 	}
-	_, err := w.conn.ExecContext(ctx, pragma) // that readers were in the way is no error
+	_, err := w.link.once(ctx, pragma) // that readers were in the way is no error
 	if err != nil {
 		err = fmt.Errorf("close log: %w", err)
 	}
-	if _, restore := w.conn.ExecContext(ctx, sqlWaitLong); restore != nil {
+	if _, restore := w.link.once(ctx, sqlWaitLong); restore != nil {
 		err = errors.Join(err, fmt.Errorf("restore wait: %w", restore))
 	}
 	return err

@@ -112,29 +112,37 @@ func (s *Store) open(ctx context.Context, path string, opts Options, limits logL
 		return err
 	}
 	s.closers = append(s.closers, lock)
-	write, err := s.connect(ctx, path, writerPragmas, 1)
+	link, err := openLink(ctx, sqliteDSN(path, writerPragmas))
 	if err != nil {
+		return fmt.Errorf("open the writing connection: %w", err)
+	}
+	s.closers = append(s.closers, link)
+	if err := migrateFile(ctx, path); err != nil {
 		return err
 	}
-	if err := requireWAL(ctx, write); err != nil {
-		return err
-	}
-	if err := migrate(ctx, write, sqliteMigrations()); err != nil {
-		return err
-	}
-	conn, err := write.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("take the writing connection: %w", err)
-	}
-	s.closers = append(s.closers, conn)
-	if _, err := conn.ExecContext(ctx, sqlReleaseLeases); err != nil {
+	if _, err := link.once(ctx, sqlReleaseLeases); err != nil {
 		return fmt.Errorf("release leases of the process before: %w", err)
 	}
-	statements, err := prepareWrites(ctx, conn, s.newest)
+	statements, err := prepareWrites(link, s.newest)
 	if err != nil {
 		return err
 	}
 	return s.start(ctx, path, statements, opts, limits)
+}
+
+// migrateFile brings the schema up to date over a connection that is closed again. Another
+// must be open meanwhile: the last one that closes empties the log.
+func migrateFile(ctx context.Context, path string) (err error) {
+	pool, err := sql.Open("sqlite", sqliteDSN(path, writerPragmas))
+	if err != nil {
+		return fmt.Errorf("open pool: %w", err)
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	pool.SetMaxOpenConns(1)
+	if err := requireWAL(ctx, pool); err != nil {
+		return err
+	}
+	return migrate(ctx, pool, sqliteMigrations())
 }
 
 func (s *Store) start(ctx context.Context, path string, statements *writes, opts Options, limits logLimits) error {

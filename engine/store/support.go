@@ -97,7 +97,7 @@ func (s *Store) PutCode(ctx context.Context, c support.Code, at order.Time) erro
 // TryCode implements support.CodeStore.
 func (s *Store) TryCode(ctx context.Context, orderNo string, at order.Time, most int) (hash []byte, err error) {
 	err = s.changeOne(ctx, func(ctx context.Context, w *writes) (bool, error) {
-		err := w.conn.QueryRowContext(ctx, sqlTryCode, orderNo, int64(at), most).Scan(&hash)
+		err := w.link.oneOf(ctx, sqlTryCode, orderNo, int64(at), most).Scan(&hash)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return false, nil

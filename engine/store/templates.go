@@ -51,7 +51,7 @@ func (e *encoded) checkTemplate(ctx context.Context, w *writes) error {
 		return nil
 	}
 	t, n := e.Messages.Template, int64(0)
-	err := w.templateChange.QueryRowContext(ctx, t.Name, t.Language, string(t.Channel), t.Brand, t.Version).Scan(&n)
+	err := w.templateChange.one(ctx, t.Name, t.Language, string(t.Channel), t.Brand, t.Version).Scan(&n)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 	case err != nil:
