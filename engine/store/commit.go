@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"anxin/engine"
 	"anxin/engine/order"
@@ -78,14 +79,9 @@ func (e *encoded) write(ctx context.Context, w *writes) error {
 }
 
 func (e *encoded) check(ctx context.Context, w *writes) error {
-	if f := e.Fence; f != nil {
-		var token int64
-		err := w.taskFence.one(ctx, f.OrderNo, string(f.Kind), f.Target).Scan(&token)
-		switch {
-		case errors.Is(err, sql.ErrNoRows) || (err == nil && token != f.Token):
-			return engine.ErrFenced
-		case err != nil:
-			return fmt.Errorf("check fence: %w", err)
+	if e.Order == nil || e.Expect == 0 { // else it is part of the order's update
+		if err := e.checkFence(ctx, w); err != nil {
+			return err
 		}
 	}
 	if e.Order != nil || len(e.Callbacks) > 1 { // else its insertion is the first write, and its own check
@@ -110,6 +106,22 @@ func (e *encoded) check(ctx context.Context, w *writes) error {
 	return nil
 }
 
+func (e *encoded) checkFence(ctx context.Context, w *writes) error {
+	f := e.Fence
+	if f == nil {
+		return nil
+	}
+	var token int64
+	err := w.taskFence.one(ctx, f.OrderNo, string(f.Kind), f.Target).Scan(&token)
+	switch {
+	case errors.Is(err, sql.ErrNoRows) || (err == nil && token != f.Token):
+		return engine.ErrFenced
+	case err != nil:
+		return fmt.Errorf("check fence: %w", err)
+	}
+	return nil
+}
+
 // absent returns present when the query finds something.
 func absent(ctx context.Context, present error, query *prepared, args ...any) error {
 	var one int64
@@ -128,16 +140,14 @@ func (e *encoded) writeOrder(ctx context.Context, w *writes) error {
 	if o == nil {
 		return nil
 	}
-	status, diagnosis, stage := string(o.Status()), string(o.Diagnosis()), string(o.Stage)
-	statement, args := w.insertOrder, []any{
-		o.OrderNo, o.Seq, status, o.Channel, diagnosis, stage, int64(o.CreatedAt), int64(o.UpdatedAt), e.state, e.contact, o.Backend,
-	}
+	diagnosis := o.Diagnosis()
+	live := asInt(o.Stage != order.Resolved || diagnosis != order.DiagnosisResolved)
 	if e.Expect != 0 {
-		statement, args = w.updateOrder, []any{
-			o.Seq, status, diagnosis, stage, int64(o.UpdatedAt), e.state, e.contact, o.OrderNo, e.Expect,
-		}
+		return e.updateOrder(ctx, w,
+			o.Seq, string(diagnosis), string(o.Stage), int64(o.UpdatedAt), e.state, e.contact, string(o.Status()), live, o.OrderNo, e.Expect)
 	}
-	changed, err := w.run(ctx, "write order", statement, args...)
+	changed, err := w.run(ctx, "write order", w.insertOrder, o.OrderNo, o.Seq, string(o.Status()), o.Channel, string(diagnosis), string(o.Stage),
+		int64(o.CreatedAt), int64(o.UpdatedAt), e.state, e.contact, o.Backend, live)
 	if err == nil && changed == 0 {
 		err = engine.ErrConflict
 	}
@@ -145,6 +155,35 @@ func (e *encoded) writeOrder(ctx context.Context, w *writes) error {
 		w.written = append(w.written, orderSeq{o.OrderNo, o.Seq})
 	}
 	return err
+}
+
+// updateOrder tries first to leave the order's place in the lists alone. Only those that
+// must not change it find no row then, and say so only once nothing else can be meant.
+func (e *encoded) updateOrder(ctx context.Context, w *writes, args ...any) error {
+	statements := []*prepared{w.updateOrder, w.turnOrder}
+	if f := e.Fence; f != nil {
+		statements = []*prepared{w.updateFenced, w.turnFenced}
+		args = append(args, f.OrderNo, string(f.Kind), f.Target, f.Token)
+	}
+	if e.turns() {
+		statements = statements[1:]
+	}
+	for _, statement := range statements {
+		if changed, err := w.run(ctx, "write order", statement, args...); err != nil || changed > 0 {
+			return err
+		}
+	}
+	if err := e.checkFence(ctx, w); err != nil {
+		return err
+	}
+	return engine.ErrConflict
+}
+
+// turns reports whether an event is one of those that come with another status as a rule.
+func (e *encoded) turns() bool {
+	return slices.ContainsFunc(e.Events, func(ev order.Event) bool {
+		return ev.Type == order.EventStatus || ev.Type == order.EventClaimed
+	})
 }
 
 func (e *encoded) writeEvents(ctx context.Context, w *writes) error {
@@ -158,9 +197,13 @@ func (e *encoded) writeEvents(ctx context.Context, w *writes) error {
 
 func (e *encoded) writeTasks(ctx context.Context, w *writes) error {
 	for _, t := range e.Tasks {
-		statement, args := w.deleteTask, []any{t.OrderNo, string(t.Kind), t.Target}
-		if !t.Delete {
-			statement, args = w.putTask, append(args, int64(t.DueAt), t.Tries, t.Token, int64(t.LeaseUntil))
+		key, values := []any{t.OrderNo, string(t.Kind), t.Target}, []any{int64(t.DueAt), t.Tries, t.Token, int64(t.LeaseUntil)}
+		statement, args := w.putTask, append(key, values...)
+		switch {
+		case t.Delete:
+			statement, args = w.deleteTask, key
+		case e.Fence != nil && t.TaskKey == e.Fence.TaskKey: // it is there
+			statement, args = w.moveTask, append(values, key...)
 		}
 		if _, err := w.run(ctx, "write task", statement, args...); err != nil {
 			return err

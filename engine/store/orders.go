@@ -101,7 +101,7 @@ func listQuery(f engine.Filter, limit int) (string, []any, error) {
 // The conditions of the partial indexes, word for word: a database uses such an index only
 // for a query that says its condition too.
 const (
-	conditionLive   = "(stage <> 'resolved' OR diagnosis <> 'resolved')"
+	conditionLive   = "live = 1"
 	conditionUnpaid = "status IN ('failed', 'closed', 'refunding', 'refunded')"
 )
 

@@ -10,18 +10,23 @@ import (
 const (
 	sqlReleaseLeases = `UPDATE tasks SET lease_until = 0, token = 0 WHERE lease_until <> 0`
 
-	sqlInsertOrder = `INSERT INTO orders (order_no, seq, status, channel, diagnosis, stage, created_at, updated_at, state, contact, backend)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (order_no) DO NOTHING`
-	// Channel, backend and created_at never change. Naming them would make SQLite write
-	// their index entries again.
-	sqlUpdateOrder = `UPDATE orders SET seq = $1, status = $2, diagnosis = $3, stage = $4, updated_at = $5, state = $6, contact = $7
-WHERE order_no = $8 AND seq = $9`
+	sqlInsertOrder = `INSERT INTO orders (order_no, seq, status, channel, diagnosis, stage, created_at, updated_at, state, contact, backend, live)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (order_no) DO NOTHING`
+	// What an update names makes SQLite write its index entries again, and those of the
+	// indexes whose condition it is in, even if nothing of it changes. Channel, backend
+	// and created_at never do; status and live seldom.
+	sqlTurnOrder = `UPDATE orders SET seq = $1, diagnosis = $2, stage = $3, updated_at = $4, state = $5, contact = $6, status = $7, live = $8
+WHERE order_no = $9 AND seq = $10`
+	sqlUpdateOrder = `UPDATE orders SET seq = $1, diagnosis = $2, stage = $3, updated_at = $4, state = $5, contact = $6
+WHERE status = $7 AND live = $8 AND order_no = $9 AND seq = $10`
+	sqlFenced = ` AND EXISTS (SELECT 1 FROM tasks WHERE order_no = $11 AND kind = $12 AND target = $13 AND token = $14)`
 	sqlInsertEvent = `INSERT INTO events (order_no, seq, type, at, event) VALUES ($1, $2, $3, $4, $5)`
 
 	sqlTaskFence = `SELECT token FROM tasks WHERE order_no = $1 AND kind = $2 AND target = $3`
 	sqlPutTask   = `INSERT INTO tasks (order_no, kind, target, due_at, tries, token, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (order_no, kind, target) DO UPDATE
 SET due_at = excluded.due_at, tries = excluded.tries, token = excluded.token, lease_until = excluded.lease_until`
+	sqlMoveTask   = `UPDATE tasks SET due_at = $1, tries = $2, token = $3, lease_until = $4 WHERE order_no = $5 AND kind = $6 AND target = $7`
 	sqlDeleteTask = `DELETE FROM tasks WHERE order_no = $1 AND kind = $2 AND target = $3`
 	// Free tasks and those whose lease has ended are found through an index each.
 	sqlClaimTasks = `UPDATE tasks SET token = $1, lease_until = $2 WHERE id IN (
@@ -80,8 +85,11 @@ type writes struct {
 	written []orderSeq // by the transaction that is open
 
 	beginTx, commitTx, rollbackTx                   *prepared
-	insertOrder, updateOrder, insertEvent           *prepared
-	taskFence, putTask, deleteTask, claimTasks      *prepared
+	insertOrder, insertEvent                        *prepared
+	turnOrder, turnFenced                           *prepared // status or live may change
+	updateOrder, updateFenced                       *prepared // neither does
+	taskFence, putTask, moveTask, deleteTask        *prepared
+	claimTasks                                      *prepared
 	callbackExists, insertCallback, settleCallback  *prepared
 	insertRejected, trimRejected, dropRejected      *prepared
 	expireRejected, moveExpired, dropExpired        *prepared
@@ -107,8 +115,10 @@ func prepareWrites(link *link, seqs *newest) (*writes, error) {
 	w := &writes{link: link, newest: seqs}
 	for text, into := range map[string]**prepared{
 		sqlBegin: &w.beginTx, `COMMIT`: &w.commitTx, `ROLLBACK`: &w.rollbackTx,
-		sqlInsertOrder: &w.insertOrder, sqlUpdateOrder: &w.updateOrder, sqlInsertEvent: &w.insertEvent,
-		sqlTaskFence: &w.taskFence, sqlPutTask: &w.putTask, sqlDeleteTask: &w.deleteTask, sqlClaimTasks: &w.claimTasks,
+		sqlInsertOrder: &w.insertOrder, sqlInsertEvent: &w.insertEvent,
+		sqlTurnOrder: &w.turnOrder, sqlTurnOrder + sqlFenced: &w.turnFenced,
+		sqlUpdateOrder: &w.updateOrder, sqlUpdateOrder + sqlFenced: &w.updateFenced,
+		sqlTaskFence: &w.taskFence, sqlPutTask: &w.putTask, sqlMoveTask: &w.moveTask, sqlDeleteTask: &w.deleteTask, sqlClaimTasks: &w.claimTasks,
 		sqlCallbackExists: &w.callbackExists, sqlInsertCallback: &w.insertCallback, sqlSettleCallback: &w.settleCallback,
 		sqlInsertRejected: &w.insertRejected, sqlTrimRejected: &w.trimRejected, sqlDropRejected: &w.dropRejected,
 		sqlExpireRejected: &w.expireRejected, sqlMoveExpired: &w.moveExpired, sqlDropExpired: &w.dropExpired,
