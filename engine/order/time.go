@@ -46,7 +46,15 @@ func (t Time) String() string {
 	if t == 0 {
 		return ""
 	}
-	return t.Std().Format(wireLayout)
+	return string(t.AppendTo(make([]byte, 0, len(wireLayout))))
+}
+
+// AppendTo appends what String returns.
+func (t Time) AppendTo(text []byte) []byte {
+	if t == 0 {
+		return text
+	}
+	return t.Std().AppendFormat(text, wireLayout)
 }
 
 // MarshalJSON writes the wire form, or null when unset.

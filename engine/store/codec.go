@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"sync"
 
 	"anxin/engine"
@@ -35,8 +36,12 @@ func encodeCommit(c engine.Commit, seals *sealer) (*encoded, error) {
 			return nil, err
 		}
 	}
-	if e.events, err = encodeAll(c.Events, func(ev order.Event) any { return as(storedEvent, ev) }); err != nil {
-		return nil, err
+	for i := range c.Events {
+		text, err := eventForm.text(reflect.ValueOf(&c.Events[i]).Elem())
+		if err != nil {
+			return nil, err
+		}
+		e.events = append(e.events, text)
 	}
 	for _, c := range c.Callbacks {
 		e.raws = append(e.raws, encodeRaw(c.Raw))
@@ -123,7 +128,7 @@ func (s *sealer) encodeOrder(o order.Order) (state, personal string, err error) 
 			return "", "", err
 		}
 	}
-	state, err = encode(as(storedOrder, o))
+	state, err = orderForm.text(reflect.ValueOf(&o).Elem())
 	return state, personal, err
 }
 

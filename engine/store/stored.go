@@ -17,8 +17,8 @@ var (
 )
 
 // sparse returns a struct type with the fields of t, of which encoding/json writes none
-// that is zero, and never those that are named. Values of t convert to it. The type is
-// derived, so that no field that t gets later can be forgotten here.
+// that is zero, and never those that are named. The type is derived, so that no field
+// that t gets later can be forgotten here.
 func sparse(t reflect.Type, without ...string) reflect.Type {
 	fields := make([]reflect.StructField, t.NumField())
 	for i := range fields {
@@ -32,6 +32,3 @@ func sparse(t reflect.Type, without ...string) reflect.Type {
 	}
 	return reflect.StructOf(fields)
 }
-
-// as returns v, of whose type the other was made by sparse.
-func as(stored reflect.Type, v any) any { return reflect.ValueOf(v).Convert(stored).Interface() }
