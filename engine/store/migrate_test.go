@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -114,5 +115,44 @@ func expectNoTable(t *testing.T, db *sql.DB, name string) {
 	err := db.QueryRowContext(context.Background(), `SELECT COUNT(*) FROM sqlite_schema WHERE name = $1`, name).Scan(&n)
 	if err != nil || n != 0 {
 		t.Errorf("table %s exists: %d, %v", name, n, err)
+	}
+}
+
+// What somebody waits for or looks into before the column live is so with it too.
+func TestOrdersOfBeforeAreLiveAsTheyWere(t *testing.T) {
+	t.Parallel()
+	db, ctx := openEmpty(t), t.Context()
+	before := make(fstest.MapFS)
+	names, err := fs.Glob(sqliteMigrations(), "*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_live.sql") {
+			break
+		}
+		text, err := fs.ReadFile(sqliteMigrations(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before[name] = &fstest.MapFile{Data: text}
+	}
+	if err := migrate(ctx, db, before); err != nil {
+		t.Fatal(err)
+	}
+	for orderNo, at := range map[string][2]string{
+		"waiting": {"fresh", "none"}, "done": {"resolved", "resolved"}, "conflict": {"resolved", "conflict"},
+	} {
+		if _, err := db.ExecContext(ctx, `INSERT INTO orders VALUES ($1, 1, 'x', 'x', $2, $3, 1, 1, '{}', '', 'shop')`, orderNo, at[1], at[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := migrate(ctx, db, sqliteMigrations()); err != nil {
+		t.Fatal(err)
+	}
+	var live string
+	err = db.QueryRowContext(ctx, `SELECT GROUP_CONCAT(order_no, ' ' ORDER BY order_no) FROM orders WHERE live = 1`).Scan(&live)
+	if err != nil || live != "conflict waiting" {
+		t.Errorf("live: %q, %v", live, err)
 	}
 }

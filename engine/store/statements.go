@@ -19,7 +19,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (order_no
 WHERE order_no = $9 AND seq = $10`
 	sqlUpdateOrder = `UPDATE orders SET seq = $1, diagnosis = $2, stage = $3, updated_at = $4, state = $5, contact = $6
 WHERE status = $7 AND live = $8 AND order_no = $9 AND seq = $10`
-	sqlFenced = ` AND EXISTS (SELECT 1 FROM tasks WHERE order_no = $11 AND kind = $12 AND target = $13 AND token = $14)`
+	sqlFenced      = ` AND EXISTS (SELECT 1 FROM tasks WHERE order_no = $11 AND kind = $12 AND target = $13 AND token = $14)`
 	sqlInsertEvent = `INSERT INTO events (order_no, seq, type, at, event) VALUES ($1, $2, $3, $4, $5)`
 
 	sqlTaskFence = `SELECT token FROM tasks WHERE order_no = $1 AND kind = $2 AND target = $3`

@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) engine.Store) {
 		"events are paged from any seq":                             testEventsPaged,
 		"seqs are told of the orders that exist":                    testSeqs,
 		"each filter selects":                                       testFilters,
+		"an order is listed as it is, whatever event turned it":     testListedAsItIs,
 		"pages cover a list once, whatever is registered meanwhile": testPages,
 		"a cursor of another list is refused":                       testForeignCursor,
 		"due tasks are leased earliest first, up to the limit":      testClaimOrder,

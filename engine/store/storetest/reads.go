@@ -128,6 +128,44 @@ func testFilters(t *testing.T, s engine.Store) {
 	}
 }
 
+// testListedAsItIs turns orders by events that leave the status as it is as a rule, with a
+// fence and without.
+func testListedAsItIs(t *testing.T, s engine.Store) {
+	t.Helper()
+	turn := func(before order.Order, c order.Change, fence *engine.Fence) order.Order {
+		for i := range c.Events {
+			c.Events[i].Type = order.EventCallback
+		}
+		next := following(before, c)
+		next.Fence = fence
+		commit(t, s, next)
+		return c.Order
+	}
+	listed := func(want string, status order.Status, names ...string) {
+		equal(t, want, list(t, s, engine.Filter{Status: status, Limit: 10}), names)
+	}
+	free, fenced := created(t, s, "A1"), created(t, s, "A2")
+	held := task("A2", 0)
+	held.Token = 5
+	commit(t, s, put(held))
+	fence := &engine.Fence{TaskKey: held.TaskKey, Token: 5}
+	listed("registered", order.StatusAwaiting, "A1", "A2")
+
+	free, fenced = turn(free, free.Claim(start, order.Wait{}), nil), turn(fenced, fenced.Claim(start, order.Wait{}), fence)
+	listed("no longer awaited", order.StatusAwaiting)
+	listed("claimed", order.StatusConfirming, "A1", "A2")
+
+	closed := order.Evidence{Source: order.FromQuery, Claims: order.ClaimsClosed, Merchant: "m-1"}
+	turn(free, free.Apply(closed, start), nil)
+	turn(fenced, fenced.Apply(closed, start), fence)
+	listed("no longer claimed", order.StatusConfirming)
+	listed("closed", order.StatusClosed, "A1", "A2")
+
+	stale := following(fenced, fenced.Claim(start, order.Wait{}))
+	stale.Fence = fence
+	refuse(t, s, stale, engine.ErrConflict) // it still holds its task
+}
+
 // testPages lists orders that were registered in the same millisecond, while more come
 // in at both ends.
 func testPages(t *testing.T, s engine.Store) {
