@@ -140,26 +140,32 @@ func (e *encoded) writeOrder(ctx context.Context, w *writes) error {
 	if o == nil {
 		return nil
 	}
+	write := e.insertOrder
+	if e.Expect != 0 {
+		write = e.updateOrder
+	}
 	diagnosis := o.Diagnosis()
 	live := asInt(o.Stage != order.Resolved || diagnosis != order.DiagnosisResolved)
-	if e.Expect != 0 {
-		return e.updateOrder(ctx, w,
-			o.Seq, string(diagnosis), string(o.Stage), int64(o.UpdatedAt), e.state, e.contact, string(o.Status()), live, o.OrderNo, e.Expect)
+	if err := write(ctx, w, o, string(diagnosis), live); err != nil {
+		return err
 	}
-	changed, err := w.run(ctx, "write order", w.insertOrder, o.OrderNo, o.Seq, string(o.Status()), o.Channel, string(diagnosis), string(o.Stage),
+	w.written = append(w.written, orderSeq{o.OrderNo, o.Seq})
+	return nil
+}
+
+func (e *encoded) insertOrder(ctx context.Context, w *writes, o *order.Order, diagnosis string, live int) error {
+	changed, err := w.run(ctx, "write order", w.insertOrder, o.OrderNo, o.Seq, string(o.Status()), o.Channel, diagnosis, string(o.Stage),
 		int64(o.CreatedAt), int64(o.UpdatedAt), e.state, e.contact, o.Backend, live)
 	if err == nil && changed == 0 {
 		err = engine.ErrConflict
 	}
-	if err == nil {
-		w.written = append(w.written, orderSeq{o.OrderNo, o.Seq})
-	}
 	return err
 }
 
-// updateOrder tries first to leave the order's place in the lists alone. Only those that
-// must not change it find no row then, and say so only once nothing else can be meant.
-func (e *encoded) updateOrder(ctx context.Context, w *writes, args ...any) error {
+// updateOrder first tries to leave the order's place in the lists as it is. That finds no
+// row if the place must change, as if another had changed the order meanwhile.
+func (e *encoded) updateOrder(ctx context.Context, w *writes, o *order.Order, diagnosis string, live int) error {
+	args := []any{o.Seq, diagnosis, string(o.Stage), int64(o.UpdatedAt), e.state, e.contact, string(o.Status()), live, o.OrderNo, e.Expect}
 	statements := []*prepared{w.updateOrder, w.turnOrder}
 	if f := e.Fence; f != nil {
 		statements = []*prepared{w.updateFenced, w.turnFenced}
