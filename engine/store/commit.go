@@ -204,12 +204,12 @@ func (e *encoded) writeEvents(ctx context.Context, w *writes) error {
 func (e *encoded) writeTasks(ctx context.Context, w *writes) error {
 	for _, t := range e.Tasks {
 		key, values := []any{t.OrderNo, string(t.Kind), t.Target}, []any{int64(t.DueAt), t.Tries, t.Token, int64(t.LeaseUntil)}
-		statement, args := w.putTask, append(key, values...)
+		statement, args := w.putTask, slices.Concat(key, values)
 		switch {
 		case t.Delete:
 			statement, args = w.deleteTask, key
 		case e.Fence != nil && t.TaskKey == e.Fence.TaskKey: // it is there
-			statement, args = w.moveTask, append(values, key...)
+			statement, args = w.moveTask, slices.Concat(values, key)
 		}
 		if _, err := w.run(ctx, "write task", statement, args...); err != nil {
 			return err
