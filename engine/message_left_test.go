@@ -55,6 +55,30 @@ func TestAfterACrashTheNextMessageIsNotHeldUp(t *testing.T) {
 	}, func(o *office) { o.plan.Rules = everywhere(o.plan.Rules) })
 }
 
+// The process ended before it could write down by what name its provider knows a message:
+// the report names ours.
+func TestAReportFindsAMessageThatACrashLeft(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		o.waits("A1")
+		o.pass(62 * time.Second)
+		o.leave("A1", notify.SMS)
+		o.restart()
+		o.pass(time.Second)
+		left := o.records("A1", notify.SMS)[0]
+		if left.Status != notify.StatusMaybeSent {
+			t.Fatalf("record %+v", left)
+		}
+		if code := o.receipt("one", notify.StatusUpdate{MessageID: left.ID, ProviderID: "late", Status: notify.StatusDelivered}); code != 200 {
+			t.Errorf("the report is answered %d", code)
+		}
+		if r := o.records("A1", notify.SMS)[0]; r.Status != notify.StatusDelivered || r.ProviderID != "late" {
+			t.Errorf("record %+v", r)
+		}
+		o.expect(o.sms, notify.NoticeDelayed)
+	})
+}
+
 // leave has a message be with a provider, as a process leaves it that is killed then.
 func (o *office) leave(orderNo string, c notify.Channel) {
 	o.t.Helper()

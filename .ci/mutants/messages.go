@@ -123,7 +123,7 @@ func firstLook(o order.Order) order.Order {
 	},
 	{
 		name:  "who ended it is written to again",
-		edits: []edit{{"engine/consent.go", `if unwanted {`, `if false {`}},
+		edits: []edit{{"engine/consent.go", `if unwanted {`, `if unwanted && false {`}},
 		test:  "./engine TestWhoEndsIt",
 	},
 }
