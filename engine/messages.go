@@ -25,6 +25,8 @@ type MessageStore interface {
 	// Unwanted reports whether it was asked for at an address, since a time, that nobody
 	// leaves it on a page.
 	Unwanted(ctx context.Context, c notify.Channel, fingerprint string, since order.Time) (bool, error)
+	// OptInsTo returns whose opt-ins, not taken back, name an address by its fingerprint.
+	OptInsTo(ctx context.Context, c notify.Channel, fingerprint string) ([]OptIn, error)
 	// DeadAddresses returns which of the fingerprints are of addresses that never work.
 	DeadAddresses(ctx context.Context, fingerprints []string) (map[string]bool, error)
 	// Inbox returns an inbox with at most limit items below a number (0 = the newest),
@@ -61,6 +63,7 @@ type MessageWrites struct {
 	Read     *InboxRead
 	OptIn    *OptIn
 	OptOut   *OptOut
+	Renewal  *Renewal
 	Dead     *DeadAddress
 	Template *TemplateWrite
 }

@@ -85,7 +85,9 @@ func (v visit) until(expression string) {
 // told is what the page went through, for a failed test.
 func (v visit) told() string {
 	var marks string
-	_ = chromedp.Run(context.WithoutCancel(v), chromedp.Evaluate(`JSON.stringify([window.marks, window.faults])`, &marks))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(v), time.Second) // the browser may be gone
+	defer cancel()
+	_ = chromedp.Run(ctx, chromedp.Evaluate(`JSON.stringify([window.marks, window.faults])`, &marks))
 	return marks
 }
 

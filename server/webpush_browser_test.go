@@ -16,6 +16,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -36,7 +37,13 @@ type pushService struct {
 
 	key  *ecdh.PrivateKey
 	auth []byte
-	got  chan []byte // what the server sent, as the page's worker is to have it
+	got  chan pushed
+}
+
+// pushed is what the server sent, as the page's worker is to have it.
+type pushed struct {
+	path  string // of the subscription
+	plain []byte
 }
 
 func newPushService(t *testing.T) *pushService {
@@ -45,7 +52,7 @@ func newPushService(t *testing.T) *pushService {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &pushService{key: key, auth: make([]byte, 16), got: make(chan []byte, 8)}
+	s := &pushService{key: key, auth: make([]byte, 16), got: make(chan pushed, 8)}
 	_, _ = rand.Read(s.auth)
 	s.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -53,13 +60,13 @@ func newPushService(t *testing.T) *pushService {
 		if err == nil {
 			plain, err = s.open(body)
 		}
-		if err != nil || r.URL.Path != "/push/1" || !strings.HasPrefix(r.Header.Get("Authorization"), "vapid t=") {
+		if err != nil || !strings.HasPrefix(r.Header.Get("Authorization"), "vapid t=") {
 			t.Errorf("push to %s: %v", r.URL.Path, err)
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
 		w.WriteHeader(http.StatusCreated)
-		s.got <- plain
+		s.got <- pushed{r.URL.Path, plain}
 	}))
 	t.Cleanup(s.Close)
 	return s
@@ -107,11 +114,11 @@ func (s *pushService) open(body []byte) ([]byte, error) {
 	return []byte(strings.TrimSuffix(strings.TrimRight(string(padded), "\x00"), "\x02")), nil
 }
 
-// subscribing is a script that has pages subscribe to the service.
-func (s *pushService) subscribing() string {
+// subscribing is a script that has pages, or their worker, subscribe to the service.
+func (s *pushService) subscribing(path string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	subscription, _ := json.Marshal(object{
-		"endpoint": s.URL + "/push/1", "keys": object{"p256dh": encode(s.key.PublicKey().Bytes()), "auth": encode(s.auth)},
+		"endpoint": s.URL + path, "keys": object{"p256dh": encode(s.key.PublicKey().Bytes()), "auth": encode(s.auth)},
 	})
 	return `PushManager.prototype.getSubscription = async () => null;
 PushManager.prototype.subscribe = async (options) => {
@@ -140,11 +147,80 @@ func writePEM(t *testing.T, path, kind string, der []byte) {
 	}
 }
 
-// TestABrowserIsToldTheResultWhereItsPayerAsked walks from the tap to the message: the
-// payer asks, the page's real worker is registered, the channel confirms, and the push
-// service gets what only this browser can read.
+// TestABrowserIsToldTheResultWhereItsPayerAsked walks from the tap to the notification and
+// back to the page: the payer asks, the channel confirms, the push service gets what only
+// this browser can read, and the page's real worker shows it; an older message that comes
+// late does not hide it, news takes its place, and a tap on it leads to the order.
 func TestABrowserIsToldTheResultWhereItsPayerAsked(t *testing.T) {
 	t.Parallel()
+	v, service := askInBrowser(t)
+	v.p.bring("A1")
+	var message map[string]any
+	if err := json.Unmarshal(service.take(v, "/push/1"), &message); err != nil {
+		t.Fatal(err)
+	}
+	w := workerOf(v)
+	w.deliver(message)
+	w.untilShown("the result", func(list []notification) bool { return len(list) == 1 })
+	result := w.shown()[0]
+	link, _ := message["link"].(string)
+	if message["notice"] != "succeeded" || result.Title == "" || result.Title != message["title"] || result.Body != message["body"] ||
+		result.Tag == "" || result.Tag != message["tag"] || !strings.HasPrefix(link, v.p.base+"/pay/A1") {
+		t.Errorf("sent %v, shown %+v", message, result)
+	}
+
+	tell := func(notice, title, tag string) {
+		t.Helper()
+		news := maps.Clone(message)
+		news["notice"], news["title"], news["tag"] = notice, title, tag
+		w.deliver(news)
+	}
+	tell("delayed", "Being confirmed", result.Tag)
+	tell("succeeded", "Of another order", "another") // when this is shown, the one before has been dealt with
+	w.untilShown("an older message does not take a result back", are("Of another order", result.Title))
+	tell("refunded", "Refunded", result.Tag)
+	w.untilShown("newer news takes the place of the result", are("Of another order", "Refunded"))
+
+	if opened := w.tap("Refunded"); opened != link {
+		t.Errorf("a tap leads to %q, not to %q", opened, link)
+	}
+	w.untilShown("what was tapped is gone", are("Of another order"))
+	v.do(chromedp.Navigate(link), chromedp.WaitVisible(`#anxin[data-status="succeeded"]`, chromedp.ByQuery))
+	if strings.Contains(v.p.logs(), service.URL) {
+		t.Error("the log tells where the browser can be reached")
+	}
+}
+
+// TestABrowserThatIsSubscribedAnewIsStillTold holds that the worker tells the server where
+// its browser is reached from now on.
+func TestABrowserThatIsSubscribedAnewIsStillTold(t *testing.T) {
+	t.Parallel()
+	v, service := askInBrowser(t)
+	var done string
+	await(t, "what it was subscribed with is kept", func() bool {
+		kept := false
+		v.do(promised(`caches.match('/pay/subscription.json').then(Boolean)`, &kept))
+		return kept
+	})
+	workerOf(v).inside(service.subscribing("/push/2")+`
+		(async () => {
+			const event = new ExtendableEvent('pushsubscriptionchange'), waits = [];
+			Object.defineProperty(event, 'waitUntil', {value: (done) => waits.push(done)});
+			self.dispatchEvent(event);
+			await Promise.all(waits);
+			return waits.length + ' awaited';
+		})()`, &done)
+	if done != "1 awaited" {
+		t.Errorf("the worker: %s", done)
+	}
+	v.p.bring("A1")
+	service.take(v, "/push/2")
+}
+
+// askInBrowser has a payer, whose payment the channel does not confirm yet, ask in a browser
+// to be told the result by it.
+func askInBrowser(t *testing.T) (visit, *pushService) {
+	t.Helper()
 	dir, service := t.TempDir(), newPushService(t)
 	vapidKey(t, dir)
 	roots := filepath.Join(dir, "roots.pem")
@@ -166,37 +242,29 @@ func TestABrowserIsToldTheResultWhereItsPayerAsked(t *testing.T) {
 	p.call(http.MethodPost, "/v1/orders/A1/claim", nil)
 	address.Path += "/optin"
 
-	ctx := browser(t)
-	do := func(actions ...chromedp.Action) {
-		t.Helper()
-		if err := chromedp.Run(ctx, actions...); err != nil {
-			t.Fatalf("%v\n%s", err, p.logs())
-		}
-	}
-	do(cdp.SetPermission(&cdp.PermissionDescriptor{Name: "notifications"}, cdp.PermissionSettingGranted).WithOrigin(p.base),
+	v := visit{browser(t), t, p}
+	v.do(cdp.SetPermission(&cdp.PermissionDescriptor{Name: "notifications"}, cdp.PermissionSettingGranted).WithOrigin(p.base),
 		chromedp.ActionFunc(func(ctx context.Context) error {
-			_, err := page.AddScriptToEvaluateOnNewDocument(service.subscribing()).Do(ctx)
+			_, err := page.AddScriptToEvaluateOnNewDocument(service.subscribing("/push/1")).Do(ctx)
 			return err
 		}),
 		chromedp.Navigate(address.String()),
 		chromedp.Click(`form[data-worker] button`, chromedp.ByQuery),
 		chromedp.WaitVisible(`form[data-send="optout"]`, chromedp.ByQuery))
+	return v, service
+}
 
-	p.bring("A1")
-	var sent []byte
+// take waits for what the server sends, to one subscription.
+func (s *pushService) take(v visit, path string) []byte {
+	v.t.Helper()
 	select {
-	case sent = <-service.got:
-	case <-ctx.Done():
-		t.Fatalf("it was never sent\n%s", p.logs())
-	}
-	var message struct{ Notice, Title, Body, Tag, Link string }
-	if err := json.Unmarshal(sent, &message); err != nil {
-		t.Fatal(err)
-	}
-	if message.Notice != "succeeded" || message.Title == "" || message.Body == "" || message.Tag == "" || !strings.HasPrefix(message.Link, p.base+"/pay/A1") {
-		t.Errorf("the browser is told %s", sent)
-	}
-	if strings.Contains(p.logs(), service.URL) {
-		t.Error("the log tells where the browser can be reached")
+	case sent := <-s.got:
+		if sent.path != path {
+			v.t.Errorf("sent to %s, not to %s", sent.path, path)
+		}
+		return sent.plain
+	case <-v.Done():
+		v.t.Fatalf("it was never sent\n%s", v.p.logs())
+		panic("unreachable")
 	}
 }

@@ -22,6 +22,7 @@ type encoded struct {
 	rejected      [][]byte // raw requests
 	histories     []string // of messages
 	address       string   // of an opt-in, sealed
+	renewed       string   // address of a renewal, sealed
 	template      string
 }
 

@@ -118,6 +118,9 @@ func (e *encoded) encodeMessages(seals *sealer) (err error) {
 			return err
 		}
 	}
+	if err := e.encodeRenewal(seals); err != nil {
+		return err
+	}
 	e.template, err = encodeTemplate(m.Template)
 	return err
 }

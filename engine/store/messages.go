@@ -67,7 +67,7 @@ func (e *encoded) writeMessages(ctx context.Context, w *writes) error {
 			return err
 		}
 	}
-	for _, step := range []func(context.Context, *writes) error{e.writeInbox, e.writeConsent, e.writeTemplate} {
+	for _, step := range []func(context.Context, *writes) error{e.writeInbox, e.writeConsent, e.writeRenewal, e.writeTemplate} {
 		if err := step(ctx, w); err != nil {
 			return err
 		}

@@ -73,7 +73,7 @@ type reads struct {
 	promises, ofPayer, sighting, acts *sql.Stmt
 
 	messagesOf, message, messageByProvider, inbox, inboxPage *sql.Stmt
-	optIns, optOuts, deadAddress, unsealed                   *sql.Stmt
+	optIns, optInsTo, optOuts, deadAddress, unsealed         *sql.Stmt
 	templatesUsed, templatesChange                           *sql.Stmt
 
 	announcements, boardVersion *sql.Stmt
@@ -92,7 +92,7 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 
 		sqlMessagesOf: &r.messagesOf, sqlMessage: &r.message, sqlMessageByProvider: &r.messageByProvider,
 		sqlInbox: &r.inbox, sqlInboxPage: &r.inboxPage,
-		sqlOptIns: &r.optIns, sqlOptOuts: &r.optOuts, sqlDeadAddress: &r.deadAddress, sqlTemplatesUsed: &r.templatesUsed, sqlTemplatesChange: &r.templatesChange, sqlUnsealed: &r.unsealed,
+		sqlOptIns: &r.optIns, sqlOptInsTo: &r.optInsTo, sqlOptOuts: &r.optOuts, sqlDeadAddress: &r.deadAddress, sqlTemplatesUsed: &r.templatesUsed, sqlTemplatesChange: &r.templatesChange, sqlUnsealed: &r.unsealed,
 		sqlAnnouncements: &r.announcements, sqlBoardVersion: &r.boardVersion,
 		sqlRecord: &r.record, sqlRejected: &r.rejected, sqlQuarantined: &r.quarantined,
 		sqlWebhooks: &r.webhooks, sqlPlace: &r.place, sqlTries: &r.tries,

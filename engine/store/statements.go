@@ -109,6 +109,7 @@ type writes struct {
 	raiseInbox, insertItem, readUpTo, readOne, wasRead            *prepared
 	putOptIn, endOptIns, dropOptOut, putOptOut, putDead, dropDead *prepared
 	templateChange, addTemplate, changeTemplate, reseal           *prepared
+	renewOptIn                                                    *prepared
 }
 
 func prepareWrites(link *link, seqs *newest) (*writes, error) {
@@ -138,6 +139,7 @@ func prepareWrites(link *link, seqs *newest) (*writes, error) {
 		sqlRaiseInbox: &w.raiseInbox, sqlInsertItem: &w.insertItem, sqlReadUpTo: &w.readUpTo, sqlReadOne: &w.readOne, sqlWasRead: &w.wasRead,
 		sqlPutOptIn: &w.putOptIn, sqlEndOptIns: &w.endOptIns, sqlDropOptOut: &w.dropOptOut, sqlPutOptOut: &w.putOptOut, sqlPutDead: &w.putDead, sqlDropDead: &w.dropDead,
 		sqlTemplateChange: &w.templateChange, sqlAddTemplate: &w.addTemplate, sqlChangeTemplate: &w.changeTemplate, sqlReseal: &w.reseal,
+		sqlRenewOptIn: &w.renewOptIn,
 	} {
 		var err error
 		if *into, err = link.keep(text); err != nil {

@@ -60,6 +60,7 @@ type Engine interface {
 	TakeBack(ctx context.Context, orderNo string, c notify.Channel) error
 	OptIn(ctx context.Context, orderNo string, w engine.Wish) (string, error)
 	OptOut(ctx context.Context, payer string, c notify.Channel) error
+	RenewPush(ctx context.Context, old, fresh notify.Subscription) error
 	Messages(ctx context.Context, f engine.MessageFilter) ([]notify.Record, string, error)
 	PreviewMessages(ctx context.Context, orderNo string) ([]engine.Preview, error)
 	Templates

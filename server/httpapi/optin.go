@@ -30,6 +30,10 @@ type subscriptionInput struct {
 	} `json:"keys"`
 }
 
+func (s subscriptionInput) subscription() notify.Subscription {
+	return notify.Subscription{Endpoint: s.Endpoint, P256DH: s.Keys.P256DH, Auth: s.Keys.Auth}
+}
+
 // askedView is a way in which the payer has asked to be told.
 type askedView struct {
 	Kind notify.Channel `json:"kind"`
@@ -101,9 +105,8 @@ func (a *api) optIn(c *fiber.Ctx) error {
 		return err
 	}
 	to, err := a.deps.Engine.OptIn(ctx, who.orderNo, engine.Wish{
-		Channel: notify.Channel(body.Kind), Phone: body.Phone, Email: body.Email, WebPush: notify.Subscription{
-			Endpoint: body.Subscription.Endpoint, P256DH: body.Subscription.Keys.P256DH, Auth: body.Subscription.Keys.Auth,
-		}, Locale: body.Locale, Wording: body.Wording,
+		Channel: notify.Channel(body.Kind), Phone: body.Phone, Email: body.Email, WebPush: body.Subscription.subscription(),
+		Locale: body.Locale, Wording: body.Wording,
 	})
 	if err != nil {
 		return err
@@ -132,6 +135,24 @@ func (a *api) optOut(c *fiber.Ctx) error {
 		return err
 	}
 	if err := a.deps.Engine.TakeBack(ctx, who.orderNo, notify.Channel(body.Kind)); err != nil {
+		return err
+	}
+	return c.SendStatus(http.StatusNoContent)
+}
+
+// renewPush answers POST /v1/push/renewals, which browsers' workers send: they have no view
+// token. The answer does not tell whether the old subscription was known.
+func (a *api) renewPush(c *fiber.Ctx) error {
+	var body struct {
+		Old          subscriptionInput `json:"old"`
+		Subscription subscriptionInput `json:"subscription"`
+	}
+	if err := decodeJSON(c, &body); err != nil {
+		return err
+	}
+	ctx, cancel := work()
+	defer cancel()
+	if err := a.deps.Engine.RenewPush(ctx, body.Old.subscription(), body.Subscription.subscription()); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)

@@ -201,7 +201,7 @@ func TestTheWorkerIsServedForThePagesOnly(t *testing.T) {
 	w := setup(t)
 	a := w.want(http.StatusOK, "GET", "/pay/worker.js", nil)
 	if !strings.HasPrefix(a.header.Get("Content-Type"), "text/javascript") || a.header.Get("Cache-Control") != "no-cache" ||
-		a.header.Get("Service-Worker-Allowed") != "" || !strings.Contains(a.header.Get("Content-Security-Policy"), "default-src 'none'") {
+		a.header.Get("Service-Worker-Allowed") != "" || a.header.Get("Content-Security-Policy") != "default-src 'none'; connect-src 'self'" {
 		t.Errorf("headers %v", a.header)
 	}
 	if body := string(a.body); !strings.Contains(body, "notificationclick") || strings.Contains(body, `"fetch"`) {
@@ -241,4 +241,65 @@ func TestAddressesLeftFromOneNetworkAreBounded(t *testing.T) {
 		t.Errorf("%d were taken and %d refused", taken, refused)
 	}
 	w.want(http.StatusUnprocessableEntity, "POST", "/v1/orders/A0/optin", object{"kind": "fax"}, bearer(shopKey))
+
+// subscribed is a subscription as browsers serialise it, with a secret of one letter.
+func subscribed(endpoint, secret string) object {
+	return object{"endpoint": "https://push.example/" + endpoint, "expirationTime": nil, "keys": object{
+		"p256dh": "BA" + strings.Repeat("A", 85), "auth": strings.Repeat(secret, 21) + "A",
+	}}
+}
+
+// What a payer asked for moves with the browser, and only by who knows its secret.
+func TestARenewalKeepsWhatWasAskedAndMovesNobodyElses(t *testing.T) {
+	t.Parallel()
+	w := asking(t)
+	c := checker{w, routerOf(t, w)}
+	view, _ := w.delayed("A1")
+	optIn := object{"kind": "webpush", "subscription": subscribed("1", "B"), "wording": "en/optin.lead@0123456789ab"}
+	c.exchange(http.StatusOK, "POST", "/v1/orders/A1/optin", optIn, view)
+	held := func() engine.OptIn {
+		t.Helper()
+		o, err := w.store.Order(t.Context(), "A1")
+		must(t, err)
+		ins, _, err := w.store.OptIns(t.Context(), engine.InboxID(o.Backend, o.Payer.ID))
+		must(t, err)
+		if len(ins) != 1 {
+			t.Fatalf("%d opt-ins", len(ins))
+		}
+		return ins[0]
+	}
+	was := held()
+	renew := func(status int, old, fresh object) answer {
+		t.Helper()
+		return c.exchange(status, "POST", "/v1/push/renewals", object{"old": old, "subscription": fresh})
+	}
+	renew(http.StatusNoContent, subscribed("1", "C"), subscribed("2", "D")) // knows the address only
+	renew(http.StatusNoContent, subscribed("3", "B"), subscribed("2", "D")) // nobody's
+	if got := held(); got != was {
+		t.Errorf("somebody else's was moved: %+v", got)
+	}
+	renew(http.StatusNoContent, subscribed("1", "B"), subscribed("2", "D"))
+	got := held()
+	if got.To.WebPush.Endpoint != "https://push.example/2" || got.Fingerprint == was.Fingerprint {
+		t.Errorf("not moved: %+v", got)
+	}
+	got.To, got.Fingerprint = was.To, was.Fingerprint
+	if got != was {
+		t.Errorf("was agreed to as %+v, is as %+v", was, got)
+	}
+	for field, p := range map[string]httpapi.Problem{
+		"old":          renew(http.StatusUnprocessableEntity, object{}, subscribed("2", "D")).problem(t),
+		"subscription": renew(http.StatusUnprocessableEntity, subscribed("2", "D"), object{"endpoint": "http://127.0.0.1/"}).problem(t),
+	} {
+		if p.Field != field {
+			t.Errorf("field %q, want %q", p.Field, field)
+		}
+	}
+	c.exchange(http.StatusNoContent, "POST", "/v1/orders/A1/optout", object{"kind": "webpush"}, view)
+	renew(http.StatusNoContent, subscribed("2", "D"), subscribed("4", "E"))
+	if o, err := w.store.Order(t.Context(), "A1"); err != nil {
+		t.Error(err)
+	} else if ins, outs, err := w.store.OptIns(t.Context(), engine.InboxID(o.Backend, o.Payer.ID)); err != nil || len(ins) != 0 || len(outs) != 1 {
+		t.Errorf("what was taken back holds again: %+v, %v, %v", ins, outs, err)
+	}
 }

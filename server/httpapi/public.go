@@ -41,8 +41,9 @@ func asset(c *fiber.Ctx) error {
 }
 
 // worker answers GET /pay/worker.js: the service worker of the pages below /pay/. Browsers
-// look at it anew with each visit; it may ask for nothing.
+// look at it anew with each visit; it may ask nobody but this server.
 func worker(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; connect-src 'self'")
 	c.Set(fiber.HeaderContentType, "text/javascript; charset=utf-8")
 	c.Set(fiber.HeaderCacheControl, "no-cache")
 	return sendText(c, frontend.Worker())

@@ -49,6 +49,7 @@ func (a *api) orderRoutes() []route {
 		on("POST", "/v1/orders/:order_no/optout", a.limits.act, a.optOut),
 		on("POST", "/v1/receipts/:provider", a.receipts),
 		on("GET", "/v1/orders/:order_no/deliveries", a.deliveries),
+		on("POST", "/v1/push/renewals", a.limits.act, a.renewPush),
 		on("POST", "/v1/orders/:order_no/feedback", a.limits.act, a.giveFeedback),
 		on("GET", livePath, a.deps.Live),
 	}

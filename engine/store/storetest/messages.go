@@ -177,6 +177,37 @@ func testConsent(t *testing.T, s engine.Store) {
 	ins, outs, dead = state()
 	equal(t, "opt-ins", ins, []engine.OptIn{in})
 	equal(t, "taken back", len(outs)+len(dead), 0)
+	testRenewal(t, s, in)
+}
+
+// testRenewal moves an opt-in, once.
+func testRenewal(t *testing.T, s engine.Store, in engine.OptIn) {
+	t.Helper()
+	named := func(fingerprint string) []engine.OptIn {
+		t.Helper()
+		ins, err := s.OptInsTo(t.Context(), in.Channel, fingerprint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ins
+	}
+	renew := func(of engine.OptIn, address, fingerprint string) {
+		t.Helper()
+		commit(t, s, engine.Commit{Messages: &engine.MessageWrites{Renewal: &engine.Renewal{Of: of, To: notify.Address{Email: address}, Fingerprint: fingerprint}}})
+	}
+	moved := in
+	moved.To, moved.Fingerprint = notify.Address{Email: "elsewhere@example.com"}, "g"
+	equal(t, "named by the address", named("f"), []engine.OptIn{in})
+	renew(in, moved.To.Email, "g")
+	renew(in, "later@example.com", "h") // is not there any more
+	equal(t, "at the old address", len(named("f"))+len(named("h")), 0)
+	equal(t, "moved", named("g"), []engine.OptIn{moved})
+	commit(t, s, engine.Commit{Messages: &engine.MessageWrites{OptIn: &in}})
+	renew(moved, in.To.Email, "f") // is there already
+	equal(t, "neither lost nor doubled", append(named("f"), named("g")...), []engine.OptIn{in, moved})
+	commit(t, s, engine.Commit{Messages: &engine.MessageWrites{OptOut: &engine.OptOut{Payer: in.Payer, Channel: in.Channel, At: start}}})
+	renew(moved, "again@example.com", "h")
+	equal(t, "taken back and moved", len(named("f"))+len(named("g"))+len(named("h")), 0)
 }
 
 func testSweepMessages(t *testing.T, s engine.Store) {

@@ -155,10 +155,14 @@ describe("a browser that takes messages", () => {
   let permission: string;
   let subscribe: ReturnType<typeof vi.fn>;
   let registered: string[];
+  let kept: unknown[];
 
   beforeEach(() => {
     permission = "granted";
     registered = [];
+    kept = [];
+    const put = async (_: string, answer: Response) => kept.push(await answer.json());
+    vi.stubGlobal("caches", { open: async () => ({ put }) });
     subscribe = vi.fn(async () => ({ toJSON: () => ({ endpoint: "https://push.example/1" }) }));
     const pushManager = { subscribe, getSubscription: async () => null };
     const requestPermission = vi.fn(async () => permission);
@@ -181,6 +185,9 @@ describe("a browser that takes messages", () => {
     await vi.waitFor(() => expect(last().address).toBe("POST /v1/orders/A1/optin"));
     expect(registered).toEqual(["/pay/worker.js"]);
     expect(last().body).toMatchObject({ kind: "webpush", wording: "en/w@0", subscription: { endpoint: "https://push.example/1" } });
+    expect(kept).toEqual([]); // nobody has taken it yet
+    last().answer(200, "{}");
+    await vi.waitFor(() => expect(kept).toEqual([{ key: KEY, subscription: { endpoint: "https://push.example/1" } }]));
     const options = subscribe.mock.calls[0]![0];
     expect(options.userVisibleOnly).toBe(true);
     expect(Array.from(options.applicationServerKey as Uint8Array)).toEqual([4, 37, 113, 251, 255]);

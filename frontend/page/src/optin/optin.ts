@@ -1,5 +1,6 @@
 import { ask } from "../../../client/src/browser";
 import { canPush } from "../push";
+import { keep } from "../subscription";
 import { subscribe, subscribed } from "./subscribe";
 
 /**
@@ -70,7 +71,7 @@ function send(href: string, section: HTMLElement, form: HTMLFormElement): void {
     button.disabled = false;
     refuse(section, name);
   };
-  const submit = (extra: object) => {
+  const submit = (extra: { subscription?: PushSubscriptionJSON }) => {
     const body = Object.assign(send === "optin" ? { locale: document.documentElement.lang } : {}, fields(form), extra);
     ask(
       "POST",
@@ -78,6 +79,9 @@ function send(href: string, section: HTMLElement, form: HTMLFormElement): void {
       token!,
       ({ status, body }) => {
         if (status > 199 && status < 300) {
+          if (extra.subscription) {
+            keep({ key: key!, subscription: extra.subscription }).catch(() => undefined); // then it ends with it
+          }
           load(href, section.parentElement!, () => problem("failed"));
         } else {
           problem(((body || {}) as { field?: string }).field || "failed");

@@ -1,3 +1,5 @@
+import { options } from "../subscription";
+
 /** Whether this browser is already sent messages. */
 export function subscribed(): Promise<boolean> {
   return navigator.serviceWorker
@@ -13,22 +15,15 @@ export function subscribe(worker: string, key: string): Promise<PushSubscription
     .then(() => navigator.serviceWorker.register(worker))
     .then(() => navigator.serviceWorker.ready)
     .then(({ pushManager }) => {
-      const options = { userVisibleOnly: true, applicationServerKey: bytes(key) };
-      return pushManager.subscribe(options).catch((refused) =>
+      return pushManager.subscribe(options(key)).catch((refused) =>
         // One with another key stands in the way, from before the server's was changed.
         pushManager.getSubscription().then((old) => {
           if (!old) {
             throw refused;
           }
-          return old.unsubscribe().then(() => pushManager.subscribe(options));
+          return old.unsubscribe().then(() => pushManager.subscribe(options(key)));
         }),
       );
     })
     .then((subscription) => subscription.toJSON());
-}
-
-/** The bytes of a text in Base64url: not every browser takes the text itself. */
-function bytes(text: string): Uint8Array<ArrayBuffer> {
-  const raw = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
-  return Uint8Array.from(raw, (c) => c.charCodeAt(0));
 }
