@@ -29,7 +29,8 @@ var engines = map[string]func(*testing.T) otherBrowser{
 
 // TestPageIsTrueAndLiveInOtherEngines walks the page's main story in each of them, under
 // its real policy: confirming, live by a WebSocket, the next check counted down, checked
-// at once, paid; and with WebSockets blocked paid by the event stream.
+// at once, paid; then the message centre and the way back to an order whose link is lost;
+// and with WebSockets blocked paid by the event stream.
 func TestPageIsTrueAndLiveInOtherEngines(t *testing.T) {
 	t.Parallel()
 	for name, start := range engines {
@@ -37,8 +38,11 @@ func TestPageIsTrueAndLiveInOtherEngines(t *testing.T) {
 			t.Parallel()
 			g := newGate(t)
 			g.record = true
-			s := &story{T: t, p: g.serve(t, t.TempDir()), e: start(t)}
+			dir := t.TempDir()
+			s := &story{T: t, site: g.URL, p: g.serve(t, dir, withConfig(t, dir, "stages: {delayed: 1s, prolonged: 1h}\n")), e: start(t)}
 			s.bySocket("A1")
+			s.inbox("A3")
+			s.lookup("A4")
 			g.hold(sockets)
 			s.byStream("A2")
 			s.noticesFaults()
@@ -50,8 +54,9 @@ func TestPageIsTrueAndLiveInOtherEngines(t *testing.T) {
 type story struct {
 	*testing.T
 
-	p *process
-	e otherBrowser
+	p    *process
+	site string // where browsers find it
+	e    otherBrowser
 }
 
 // open shows the page of a new order whose payer says that it is paid.
@@ -61,9 +66,7 @@ func (s *story) open(orderNo string) {
 	if status, answer := s.p.call("POST", "/v1/orders/"+orderNo+"/claim", nil); status >= 300 {
 		s.Fatalf("claim: %d %v", status, answer)
 	}
-	if err := s.e.show(url); err != nil {
-		s.Fatalf("show: %v\n%s", err, s.p.logs())
-	}
+	s.show(url)
 	s.run(`window.mine = true`)
 }
 

@@ -1,6 +1,6 @@
 // Command pagereport measures the payer page as a phone meets it: a real server behind TLS
 // and HTTP/2, a link of 150 ms and 1.6 Mbit/s, a processor four times slower, Chromium with
-// an empty cache; and has Lighthouse judge it. It fails when a budget is exceeded.
+// an empty cache; and has Lighthouse judge it and the message centre. It fails when a budget is exceeded.
 //
 //	go run ./.ci/pagereport -lighthouse DIR
 package main
@@ -44,7 +44,7 @@ func report(lighthouse string, runs int) (bool, error) {
 	}
 	var loads []load
 	for i := range runs {
-		path, err := s.page(fmt.Sprintf("R%d", i))
+		path, _, err := s.pages(fmt.Sprintf("R%d", i))
 		if err != nil {
 			return false, err
 		}
@@ -80,14 +80,27 @@ func report(lighthouse string, runs int) (bool, error) {
 	if lighthouse == "" {
 		return ok, nil
 	}
-	path, err := s.page("L1")
+	path, inbox, err := s.pages("L1")
 	if err != nil {
 		return false, err
 	}
-	scores, err := judge(ctx, lighthouse, s.fastURL+path)
-	if err != nil {
-		return false, err
+	for name, path := range map[string]string{"payment": path, "inbox": inbox} {
+		well, err := judged(ctx, lighthouse, name, s.fastURL+path)
+		if err != nil {
+			return false, err
+		}
+		ok = ok && well
 	}
+	return ok, nil
+}
+
+// judged prints what Lighthouse says of a page, each score beside its budget.
+func judged(ctx context.Context, lighthouse, name, url string) (bool, error) {
+	scores, err := judge(ctx, lighthouse, url)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", name, err)
+	}
+	ok := true
 	for _, want := range []struct {
 		category string
 		score    float64
@@ -96,7 +109,7 @@ func report(lighthouse string, runs int) (bool, error) {
 		if scores[want.category] < want.score {
 			verdict, ok = "BELOW", false
 		}
-		fmt.Printf("%-28s %8.3g %-8s budget %6g   %s\n", "lighthouse "+want.category, scores[want.category], "", want.score, verdict)
+		fmt.Printf("%-34s %2.3g %-8s budget %6g   %s\n", "lighthouse "+name+" "+want.category, scores[want.category], "", want.score, verdict)
 	}
 	return ok, nil
 }

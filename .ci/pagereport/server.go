@@ -90,20 +90,22 @@ func (s *site) await() error {
 	return fmt.Errorf("the server at %s is not ready", s.api)
 }
 
-// page registers an order whose payer waits, and returns the path of its page.
-func (s *site) page(orderNo string) (string, error) {
-	order := fmt.Sprintf(`{"order_no":%q,"channel":"sandbox","mode":"managed","amount":{"minor":8800,"currency":"CNY"},"subject":"Green tea, 250 g",
+// pages registers an order whose payer waits, and returns the paths of its page and of its
+// payer's messages.
+func (s *site) pages(orderNo string) (order, inbox string, err error) {
+	registration := fmt.Sprintf(`{"order_no":%q,"channel":"sandbox","mode":"managed","amount":{"minor":8800,"currency":"CNY"},"subject":"Green tea, 250 g",
 "payer":{"id":"u-1","locale":"zh-CN"},"links":{"support":"https://shop.example/help?order={order_no}"}}`, orderNo)
 	var registered struct {
-		ViewToken string `json:"view_token"`
+		ViewToken  string `json:"view_token"`
+		InboxToken string `json:"inbox_token"`
 	}
-	if err := s.post("/v1/orders", order, &registered); err != nil {
-		return "", err
+	if err := s.post("/v1/orders", registration, &registered); err != nil {
+		return "", "", err
 	}
 	if err := s.post("/v1/orders/"+orderNo+"/claim", "", nil); err != nil {
-		return "", err
+		return "", "", err
 	}
-	return "/pay/" + orderNo + "?k=" + url.QueryEscape(registered.ViewToken), nil
+	return "/pay/" + orderNo + "?k=" + url.QueryEscape(registered.ViewToken), "/inbox?k=" + url.QueryEscape(registered.InboxToken), nil
 }
 
 func (s *site) post(path, body string, into any) error {

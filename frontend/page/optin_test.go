@@ -17,7 +17,7 @@ func optIns(t *testing.T) map[string]OptIn {
 	fresh, told := OptIn{View: all["confirming_slow"]}, OptIn{View: all["review"]}
 	wrong := fresh
 	wrong.Entered, wrong.Problem = "<b>12\u202e", OptInPhone
-	return map[string]OptIn{"optin": fresh, "optin_told": told, "optin_wrong": wrong}
+	return map[string]OptIn{"optin": fresh, "optin_told": told, "optin_wrong": wrong, "optin_by_push": {View: all["received_slow"]}}
 }
 
 func optInPage(t *testing.T, o OptIn) string {

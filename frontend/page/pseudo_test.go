@@ -1,7 +1,9 @@
 package page
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -103,5 +105,29 @@ func TestPseudoLanguagesAreRenderedWhole(t *testing.T) {
 				t.Errorf("%s in %s is not in its language", name, tag)
 			}
 		}
+		for headline, html := range beside(t, r) {
+			if !strings.Contains(html, `lang="`+tag+`" dir="`+r.catalogs.list[0].texts["dir"]+`"`) || !strings.Contains(visible(html), r.catalogs.list[0].texts[headline]) {
+				t.Errorf("the page of %s in %s is not in its language", headline, tag)
+			}
+		}
 	}
+}
+
+// beside renders the pages beside the payer's own, by the text that is their headline.
+func beside(t *testing.T, r *Renderer) map[string]string {
+	t.Helper()
+	rendered := map[string]string{}
+	for headline, render := range map[string]func(io.Writer) error{
+		"inbox.headline":   func(w io.Writer) error { return r.RenderInbox(w, inboxes(t)["result"]) },
+		"lookup.headline":  func(w io.Writer) error { return r.RenderLookup(w, Lookup{OrderNo: "A1", Sent: true}) },
+		"optin.open":       func(w io.Writer) error { return r.RenderOptIn(w, optIns(t)["optin_told"]) },
+		"expired.headline": func(w io.Writer) error { return r.RenderExpired(w, "") },
+	} {
+		var b bytes.Buffer
+		if err := render(&b); err != nil {
+			t.Fatal(err)
+		}
+		rendered[headline] = b.String()
+	}
+	return rendered
 }

@@ -85,9 +85,24 @@ func render(renderer *page.Renderer, states string) (map[string][]byte, error) {
 		}
 		for name, render := range map[string]func(io.Writer) error{
 			"expired":    func(w io.Writer) error { return renderer.RenderExpired(w, lang) },
-			"optin":      func(w io.Writer) error { return optIn(w, renderer, states, "confirming_slow", lang) },
-			"optin_told": func(w io.Writer) error { return optIn(w, renderer, states, "review", lang) },
-			"lookup":     func(w io.Writer) error { return renderer.RenderLookup(w, page.Lookup{Lang: lang}) },
+			"optin":      func(w io.Writer) error { return optIn(w, renderer, states, "confirming_slow", lang, page.OptIn{}) },
+			"optin_told": func(w io.Writer) error { return optIn(w, renderer, states, "review", lang, page.OptIn{}) },
+			"optin_phone": func(w io.Writer) error {
+				return optIn(w, renderer, states, "confirming_slow", lang, page.OptIn{Entered: "138", Problem: page.OptInPhone})
+			},
+			"optin_by_push": func(w io.Writer) error { return optIn(w, renderer, states, "received_slow", lang, page.OptIn{}) },
+			"embedded": func(w io.Writer) error {
+				v, err := read[page.View](filepath.Join(states, "confirming_slow.json"))
+				if err != nil {
+					return err
+				}
+				v.Lang, v.Embedded = lang, true
+				return renderer.Render(w, v)
+			},
+			"lookup_wrong": func(w io.Writer) error {
+				return renderer.RenderLookup(w, page.Lookup{Lang: lang, OrderNo: "A1001", Sent: true, Problem: page.LookupWrong})
+			},
+			"lookup": func(w io.Writer) error { return renderer.RenderLookup(w, page.Lookup{Lang: lang}) },
 			"lookup_sent": func(w io.Writer) error {
 				return renderer.RenderLookup(w, page.Lookup{Lang: lang, OrderNo: "A1001", Sent: true})
 			},
@@ -100,13 +115,14 @@ func render(renderer *page.Renderer, states string) (map[string][]byte, error) {
 	return pages, nil
 }
 
-func optIn(w io.Writer, renderer *page.Renderer, states, state, lang string) error {
+func optIn(w io.Writer, renderer *page.Renderer, states, state, lang string, o page.OptIn) error {
 	v, err := read[page.View](filepath.Join(states, state+".json"))
 	if err != nil {
 		return err
 	}
 	v.Lang = lang
-	return renderer.RenderOptIn(w, page.OptIn{View: v})
+	o.View = v
+	return renderer.RenderOptIn(w, o)
 }
 
 // inboxes makes the pages of the message centre.
