@@ -31,8 +31,9 @@ const patience = 3 * time.Minute
 type album struct {
 	*httptest.Server
 
-	pages map[string]func(w io.Writer) error // by path
-	csp   string
+	pages  map[string]func(w io.Writer) error // by path
+	posted http.HandlerFunc                   // answers what pages send; nil = 404
+	csp    string
 }
 
 // pages serves all states and the pages beside them, in the page's languages and in the
@@ -69,6 +70,11 @@ func (a *album) add(t *testing.T, lang string, r *Renderer) {
 		v.Lang = lang
 		a.pages["/"+lang+"/inbox_"+name] = func(w io.Writer) error { return r.RenderInbox(w, v) }
 	}
+	for _, name := range []string{"confirming_slow", "succeeded", "failed_free"} {
+		v := states(t)[name]
+		v.Lang, v.Embedded = lang, true
+		a.pages["/"+lang+"/embedded_"+name] = func(w io.Writer) error { return r.Render(w, v) }
+	}
 	a.pages["/"+lang+"/expired"] = func(w io.Writer) error { return r.RenderExpired(w, lang) }
 	for name, o := range optIns(t) {
 		o.Lang = lang
@@ -99,6 +105,10 @@ func (a *album) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if body, contentType, ok := frontend.Asset(path.Base(r.URL.Path)); ok {
 		w.Header().Set("Content-Type", contentType)
 		_, _ = w.Write(body)
+		return
+	}
+	if r.Method == http.MethodPost && a.posted != nil {
+		a.posted(w, r)
 		return
 	}
 	render, ok := a.pages[r.URL.Path]

@@ -42,9 +42,23 @@ func (a *api) claim(c *fiber.Ctx) error {
 	return a.act(c, fiber.StatusOK, a.deps.Engine.Claim)
 }
 
-// checkNow answers POST /v1/orders/{order_no}/query.
+// answerTime is what a channel usually needs: the gap before the next check begins with its
+// answer.
+const answerTime = time.Second
+
+// checkAgainIn is when the check after one that has just been accepted will be.
+func (a *api) checkAgainIn() time.Duration { return answerTime + a.cfg.CheckGap }
+
+// checkNow answers POST /v1/orders/{order_no}/query. While there is something to ask it
+// tells when to ask again.
 func (a *api) checkNow(c *fiber.Ctx) error {
-	return a.act(c, fiber.StatusAccepted, a.deps.Engine.CheckNow)
+	return a.act(c, fiber.StatusAccepted, func(ctx context.Context, orderNo string) (order.Order, error) {
+		o, err := a.deps.Engine.CheckNow(ctx, orderNo)
+		if err == nil && !o.Status().Final() {
+			c.Set(fiber.HeaderRetryAfter, retryAfter(a.checkAgainIn()))
+		}
+		return o, err
+	})
 }
 
 // act does what both payer and backend may ask for.

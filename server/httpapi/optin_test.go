@@ -241,6 +241,7 @@ func TestAddressesLeftFromOneNetworkAreBounded(t *testing.T) {
 		t.Errorf("%d were taken and %d refused", taken, refused)
 	}
 	w.want(http.StatusUnprocessableEntity, "POST", "/v1/orders/A0/optin", object{"kind": "fax"}, bearer(shopKey))
+}
 
 // subscribed is a subscription as browsers serialise it, with a secret of one letter.
 func subscribed(endpoint, secret string) object {

@@ -148,7 +148,10 @@ func TestCheckingTwiceInARowIsTooSoon(t *testing.T) {
 	w := setup(t)
 	r := w.register(registration("A1"))
 	w.want(http.StatusOK, "POST", "/v1/orders/A1/claim", object{}, bearer(r.ViewToken))
-	w.want(http.StatusAccepted, "POST", "/v1/orders/A1/query", nil, bearer(r.ViewToken))
+	taken := w.want(http.StatusAccepted, "POST", "/v1/orders/A1/query", nil, bearer(r.ViewToken))
+	if again := taken.header.Get("Retry-After"); again != "61" { // the gap, after an answer
+		t.Errorf("taken, Retry-After %q", again)
+	}
 	w.awaitQuery("A1")
 	a := w.want(http.StatusTooManyRequests, "POST", "/v1/orders/A1/query", nil, bearer(shopKey))
 	seconds, err := strconv.Atoi(a.header.Get("Retry-After"))

@@ -53,15 +53,22 @@ func TestFormsLeadBackToThePage(t *testing.T) {
 	for _, path := range []string{"/pay/A1/claim", "/pay/A1/query"} {
 		a := w.want(http.StatusSeeOther, "POST", path, body, form)
 		back := a.header.Get("Location")
-		if back != "/pay/A1?k="+r.ViewToken {
+		if plain, asked, _ := strings.Cut(back, "&asked="); plain != "/pay/A1?k="+r.ViewToken || (asked != "") != (path == "/pay/A1/query") {
 			t.Fatalf("%s leads to %q", path, back)
 		}
 		page := w.want(http.StatusOK, "GET", back, nil)
+		if says := strings.Contains(string(page.body), `<p id="notice">Checking now`) && strings.Contains(string(page.body), `<p id="check-note">You can check again at`); says != (path == "/pay/A1/query") {
+			t.Errorf("after %s the page says when to check again: %v", path, says)
+		}
 		if !strings.Contains(string(page.body), `data-status="confirming"`) {
 			t.Errorf("after %s the page does not say confirming", path)
 		}
 	}
 	w.awaitQuery("A1")
+	long := w.want(http.StatusOK, "GET", "/pay/A1?k="+r.ViewToken+"&asked=99999999999", nil)
+	if !strings.Contains(string(long.body), `<p id="check-note">You can check again at`) || strings.Contains(string(long.body), `"check_again_at":"51`) {
+		t.Error("an address makes payers wait for ever")
+	}
 	soon := w.want(http.StatusTooManyRequests, "POST", "/pay/A1/query", body, form)
 	if !strings.Contains(string(soon.body), `data-status="confirming"`) || soon.header.Get("Retry-After") == "" {
 		t.Errorf("a check too soon shows %s", soon.body)

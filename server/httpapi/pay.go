@@ -5,8 +5,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,7 +39,24 @@ func (a *api) page(c *fiber.Ctx) error {
 	case err != nil:
 		return a.unavailable(c, err)
 	}
+	if wait := a.askedAgo(c); wait > 0 && !o.Status().Final() {
+		return a.render(ctx, c, http.StatusOK, o, token, page.NoticeChecking, wait)
+	}
 	return a.render(ctx, c, http.StatusOK, o, token, page.NoticeNone, 0)
+}
+
+// asked is when the check was accepted that led to this address, in Unix seconds.
+const asked = "asked"
+
+// askedAgo is how long the payer who has come by a check had better wait before the next
+// one. Longer than it ever is, nobody's own address makes it.
+func (a *api) askedAgo(c *fiber.Ctx) time.Duration {
+	at, err := strconv.ParseInt(c.Query(asked), 10, 64)
+	if err != nil {
+		return 0
+	}
+	wait := time.Until(time.Unix(at, 0).Add(a.checkAgainIn()))
+	return min(wait, a.checkAgainIn())
 }
 
 func (a *api) opens(orderNo, token string) bool {
@@ -45,12 +64,15 @@ func (a *api) opens(orderNo, token string) bool {
 }
 
 // claimForm and checkForm take the page's forms, for browsers without script.
-func (a *api) claimForm(c *fiber.Ctx) error { return a.form(c, a.deps.Engine.Claim) }
-func (a *api) checkForm(c *fiber.Ctx) error { return a.form(c, a.deps.Engine.CheckNow) }
+func (a *api) claimForm(c *fiber.Ctx) error { return a.form(c, a.deps.Engine.Claim, "") }
+func (a *api) checkForm(c *fiber.Ctx) error {
+	return a.form(c, a.deps.Engine.CheckNow, fmt.Sprintf("&%s=%d", asked, time.Now().Unix()))
+}
 
-// form does what the payer asked for and leads back to the page, so that reloading does
-// not ask again. What cannot be done is said on the page itself.
-func (a *api) form(c *fiber.Ctx, do func(context.Context, string) (order.Order, error)) error {
+// form does what the payer asked for and leads back to the page, which is told of it by
+// its address, so that reloading does not ask again. What cannot be done is said on the page
+// itself.
+func (a *api) form(c *fiber.Ctx, do func(context.Context, string) (order.Order, error), done string) error {
 	orderNo, token := strings.Clone(c.Params("order_no")), strings.Clone(c.FormValue("k"))
 	if !a.opens(orderNo, token) {
 		return a.expired(c)
@@ -62,7 +84,7 @@ func (a *api) form(c *fiber.Ctx, do func(context.Context, string) (order.Order, 
 	switch {
 	case err == nil:
 		c.Set(fiber.HeaderCacheControl, noStore)
-		return c.Redirect(pagePath(orderNo, token)+kept(c), http.StatusSeeOther)
+		return c.Redirect(pagePath(orderNo, token)+kept(c)+done, http.StatusSeeOther)
 	case errors.Is(err, engine.ErrNotFound):
 		return a.expired(c)
 	case tooSoon:
@@ -101,6 +123,8 @@ func (a *api) render(ctx context.Context, c *fiber.Ctx, status int, o order.Orde
 	}
 	if checkIn > 0 {
 		view.CheckAgainAt = now.Add(checkIn)
+	}
+	if status == http.StatusTooManyRequests {
 		c.Set(fiber.HeaderRetryAfter, retryAfter(checkIn))
 	}
 	var b bytes.Buffer

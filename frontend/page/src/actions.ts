@@ -42,19 +42,17 @@ function bind(form: string, path: string, done: Notice, deps: ActionDeps): void 
 /** How long to wait when a refusal does not say. */
 const UNSAID_WAIT = 10;
 
-function settle(answer: Answer, done: Notice, deps: ActionDeps): void {
-  if (answer.status === 429) {
-    const wait = (answer.retryAfter || UNSAID_WAIT) * 1000;
-    deps.dispatch({ type: "notice", notice: "too_soon", checkAgainAt: deps.now() + wait });
-    return;
-  }
-  if (answer.status < 200 || answer.status > 299) {
-    deps.dispatch({ type: "notice", notice: "failed" });
-    return;
-  }
-  const progress = ((answer.body || {}) as Outcome).progress;
+function settle({ status, body, retryAfter }: Answer, done: Notice, { accept, dispatch, now }: ActionDeps): void {
+  const soon = status === 429;
+  const taken = status > 199 && status < 300;
+  const progress = taken && ((body || {}) as Outcome).progress;
   if (progress) {
-    deps.accept(progress);
+    accept(progress);
   }
-  deps.dispatch({ type: "notice", notice: done });
+  const wait = soon ? retryAfter || UNSAID_WAIT : taken && retryAfter;
+  dispatch({
+    type: "notice",
+    notice: soon ? "too_soon" : taken ? done : "failed",
+    checkAgainAt: wait && now() + wait * 1000,
+  });
 }

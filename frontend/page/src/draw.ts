@@ -66,19 +66,23 @@ function drawActions(now: Screen): void {
   element("guide").hidden = !now.guide;
   element("claim-form").hidden = !now.canClaim;
   element("check-form").hidden = !now.canCheck;
-  const check = element<HTMLButtonElement>("check-now");
-  check.disabled = now.checking || now.checkNote !== "";
-  check.className = now.canClaim ? "button" : "button main";
+  element<HTMLButtonElement>("check-now").disabled = now.checking || !!now.checkNote;
+  rank("check-now", now.canClaim);
   show("check-note", now.checkNote);
   element("tell").hidden = !now.tell;
   link("detail", now.detail);
-  element("detail").className = now.repay ? "button" : "button main";
+  rank("detail", now.repay);
   link("support", now.support);
   link("repay", now.repay);
-  element("repay").className = now.canClaim ? "button" : "button main";
+  rank("repay", now.canClaim);
   if (now.repayText) {
     element("repay").textContent = now.repayText;
   }
+}
+
+/** One button stands out: not this one where another does. */
+function rank(id: string, other: unknown): void {
+  element(id).className = other ? "button" : "button main";
 }
 
 function link(id: string, href: string): void {

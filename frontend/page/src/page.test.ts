@@ -266,6 +266,18 @@ describe("the live page", () => {
       expect(text("notice")).toBe("Checking now, one moment.");
     });
 
+    test("taken, it says when the next one will be, and waits until then", () => {
+      const request = press();
+      request.status = 202;
+      request.headers["Retry-After"] = "6";
+      request.onload();
+      expect(text("notice") + " " + text("check-note")).toBe("Checking now, one moment. You can check again at 04:00:18");
+      expect((document.getElementById("check-now") as HTMLButtonElement).disabled).toBe(true);
+      pass(6);
+      expect(text("check-note")).toBe("");
+      expect((document.getElementById("check-now") as HTMLButtonElement).disabled).toBe(false);
+    });
+
     test("asked too soon, it says when again and waits until then", () => {
       const request = press();
       request.status = 429;

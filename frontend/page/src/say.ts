@@ -19,9 +19,7 @@ export class Speaker {
       return;
     }
     this.said = now;
-    element("say").textContent = [screen.headline, screen.attempt, screen.attempt ? "" : screen.lead]
-      .filter(Boolean)
-      .join(". ");
+    element("say").textContent = screen.headline + ". " + (screen.attempt || screen.lead);
   }
 }
 

@@ -46,7 +46,8 @@ export type Action =
   | { type: "connection"; connection: Connection }
   | { type: "network"; offline: boolean }
   | { type: "announced"; items: Announcement[] }
-  | { type: "notice"; notice: Notice; checkAgainAt?: number };
+  /** Without a time what was known of it holds. */
+  | { type: "notice"; notice: Notice; checkAgainAt: number | false };
 
 export function initialState(boot: Boot): State {
   return {
@@ -75,7 +76,7 @@ export function reduce(state: State, action: Action): State {
     case "notice":
       return changed(state, {
         notice: action.notice,
-        checkAgainAt: action.checkAgainAt === undefined ? state.checkAgainAt : action.checkAgainAt,
+        checkAgainAt: action.checkAgainAt || state.checkAgainAt,
       });
   }
 }
