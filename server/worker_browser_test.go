@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/cdproto/serviceworker"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
@@ -16,57 +16,89 @@ import (
 type pushWorker struct {
 	visit
 
-	registration serviceworker.RegistrationID
+	inside context.Context
 }
 
 // notification is what a payer has on the screen beside the page.
 type notification struct{ Title, Body, Tag string }
 
-// workerOf finds the worker that a page has registered. Chromium tells of those that there
-// are when it is asked to tell of workers: asked before, it may have told nobody.
+// workerOf attaches to the worker that a page has registered, which keeps it awake.
 func workerOf(v visit) pushWorker {
 	v.t.Helper()
-	found := make(chan serviceworker.RegistrationID, 1)
-	ctx, enough := context.WithCancel(v)
-	defer enough()
-	chromedp.ListenTarget(ctx, func(event any) {
-		e, ok := event.(*serviceworker.EventWorkerRegistrationUpdated)
-		if !ok {
-			return
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for ; v.Err() == nil; <-again.C {
+		v.do(promised(`navigator.serviceWorker.ready.then((r) => r.active.postMessage(''))`, nil)) // which wakes it
+		if inside := attach(v); inside != nil {
+			return pushWorker{v, inside}
 		}
-		for _, r := range e.Registrations {
-			if !r.IsDeleted && strings.HasPrefix(r.ScopeURL, v.p.base) {
-				select {
-				case found <- r.RegistrationID:
-				default:
-				}
-			}
-		}
+	}
+	v.t.Fatalf("no worker runs\n%s", v.p.logs())
+	panic("unreachable")
+}
+
+// attach returns nil where no worker runs.
+func attach(v visit) context.Context {
+	v.t.Helper()
+	targets, err := chromedp.Targets(v)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	at := slices.IndexFunc(targets, func(i *target.Info) bool {
+		return i.Type == "service_worker" && strings.HasPrefix(i.URL, v.p.base)
 	})
-	v.do(promised(`navigator.serviceWorker.ready.then((r) => r.active.scriptURL)`, new(string)), serviceworker.Enable())
-	select {
-	case id := <-found:
-		return pushWorker{v, id}
-	case <-v.Done():
-		v.t.Fatalf("Chromium tells of no worker\n%s", v.p.logs())
-		panic("unreachable")
+	if at < 0 {
+		return nil
+	}
+	ctx, detach := chromedp.NewContext(v, chromedp.WithTargetID(targets[at].TargetID))
+	if chromedp.Run(ctx) != nil { // it has just gone to sleep
+		detach()
+		return nil
+	}
+	v.t.Cleanup(detach)
+	return ctx
+}
+
+// run evaluates what a script promises in the worker itself.
+func (w pushWorker) run(script string, value any) {
+	w.t.Helper()
+	if err := chromedp.Run(w.inside, promised(script, value)); err != nil {
+		w.t.Fatalf("%s: %v\n%s", script, err, w.p.logs())
 	}
 }
 
-// deliver hands the worker a message, as if a push service had.
+// dispatch lets an event happen to the worker, and waits for what the worker has the browser
+// wait for. Browsers' own events cannot be had without their makers' services: the protocol's
+// way to deliver a push drops some, and tells nobody.
+func (w pushWorker) dispatch(event string) {
+	w.t.Helper()
+	var awaited int
+	w.run(`(async () => {
+		const event = `+event+`, waits = [];
+		Object.defineProperty(event, 'waitUntil', {value: (done) => waits.push(done)});
+		self.dispatchEvent(event);
+		await Promise.all(waits);
+		return waits.length;
+	})()`, &awaited)
+	if awaited != 1 {
+		w.t.Errorf("the browser is to wait for %d ends of %s", awaited, event)
+	}
+}
+
+// deliver hands the worker a message, as a push service does.
 func (w pushWorker) deliver(message any) {
 	w.t.Helper()
 	raw, err := json.Marshal(message)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.do(serviceworker.DeliverPushMessage(w.p.base, w.registration, string(raw)))
+	w.dispatch(`new PushEvent('push', {data: ` + quoted(string(raw)) + `})`)
 }
 
-// shown is what the worker shows now.
+// shown is what the browser shows of the worker's now.
 func (w pushWorker) shown() (list []notification) {
 	w.t.Helper()
-	w.do(promised(`navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((list) => list.map(({title, body, tag}) => ({title, body, tag})))`, &list))
+	w.run(`self.registration.getNotifications().then((list) => list.map(({title, body, tag}) => ({title, body, tag})))`, &list)
 	return list
 }
 
@@ -97,52 +129,18 @@ func are(titles ...string) func([]notification) bool {
 	}
 }
 
-// tap has the worker learn that a notification was tapped, and returns where it leads. No
-// protocol reaches the desk's own notifications, and only a true tap may open a window: the
-// rest is the worker's.
+// tap has the worker learn that a notification was tapped, and returns where it leads. Only a
+// true tap may open a window: that is the browser's part, the rest is the worker's.
 func (w pushWorker) tap(title string) (opened string) {
 	w.t.Helper()
-	w.inside(`(async () => {
-		const opened = [], waits = [];
-		Object.defineProperty(self.clients, 'openWindow', {configurable: true, value: async (url) => { opened.push(url); }});
-		const [notification] = (await self.registration.getNotifications()).filter((n) => n.title === `+quoted(title)+`);
-		const event = new NotificationEvent('notificationclick', {notification});
-		Object.defineProperty(event, 'waitUntil', {value: (done) => waits.push(done)});
-		self.dispatchEvent(event);
-		await Promise.all(waits);
-		return opened.join();
-	})()`, &opened)
+	w.run(`(async () => {
+		self.opened = [];
+		Object.defineProperty(self.clients, 'openWindow', {configurable: true, value: async (url) => { self.opened.push(url); }});
+		[self.tapped] = (await self.registration.getNotifications()).filter((n) => n.title === `+quoted(title)+`);
+	})()`, nil)
+	w.dispatch(`new NotificationEvent('notificationclick', {notification: self.tapped})`)
+	w.run(`Promise.resolve(self.opened.join())`, &opened)
 	return opened
-}
-
-// inside evaluates what a script promises in the worker itself, which is woken for it.
-func (w pushWorker) inside(script string, value any) {
-	w.t.Helper()
-	var worker context.Context
-	await(w.t, "the worker runs", func() bool {
-		w.do(promised(`navigator.serviceWorker.ready.then((r) => r.active.postMessage(''))`, nil))
-		targets, err := chromedp.Targets(w)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		at := slices.IndexFunc(targets, func(i *target.Info) bool {
-			return i.Type == "service_worker" && strings.HasPrefix(i.URL, w.p.base)
-		})
-		if at < 0 {
-			return false
-		}
-		ctx, detach := chromedp.NewContext(w, chromedp.WithTargetID(targets[at].TargetID))
-		worker = ctx
-		if chromedp.Run(ctx) != nil { // it has just gone to sleep
-			detach()
-			return false
-		}
-		w.t.Cleanup(detach)
-		return true
-	})
-	if err := chromedp.Run(worker, promised(script, value)); err != nil {
-		w.t.Fatalf("%v\n%s", err, w.p.logs())
-	}
 }
 
 // promised waits for what a script promises.

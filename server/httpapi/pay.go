@@ -65,6 +65,7 @@ func (a *api) opens(orderNo, token string) bool {
 
 // claimForm and checkForm take the page's forms, for browsers without script.
 func (a *api) claimForm(c *fiber.Ctx) error { return a.form(c, a.deps.Engine.Claim, "") }
+
 func (a *api) checkForm(c *fiber.Ctx) error {
 	return a.form(c, a.deps.Engine.CheckNow, fmt.Sprintf("&%s=%d", asked, time.Now().Unix()))
 }

@@ -83,36 +83,41 @@ func render(renderer *page.Renderer, states string) (map[string][]byte, error) {
 		if err := inboxes(renderer, filepath.Join(filepath.Dir(states), "inbox"), lang, add); err != nil {
 			return nil, err
 		}
-		for name, render := range map[string]func(io.Writer) error{
-			"expired":    func(w io.Writer) error { return renderer.RenderExpired(w, lang) },
-			"optin":      func(w io.Writer) error { return optIn(w, renderer, states, "confirming_slow", lang, page.OptIn{}) },
-			"optin_told": func(w io.Writer) error { return optIn(w, renderer, states, "review", lang, page.OptIn{}) },
-			"optin_phone": func(w io.Writer) error {
-				return optIn(w, renderer, states, "confirming_slow", lang, page.OptIn{Entered: "138", Problem: page.OptInPhone})
-			},
-			"optin_by_push": func(w io.Writer) error { return optIn(w, renderer, states, "received_slow", lang, page.OptIn{}) },
-			"embedded": func(w io.Writer) error {
-				v, err := read[page.View](filepath.Join(states, "confirming_slow.json"))
-				if err != nil {
-					return err
-				}
-				v.Lang, v.Embedded = lang, true
-				return renderer.Render(w, v)
-			},
-			"lookup_wrong": func(w io.Writer) error {
-				return renderer.RenderLookup(w, page.Lookup{Lang: lang, OrderNo: "A1001", Sent: true, Problem: page.LookupWrong})
-			},
-			"lookup": func(w io.Writer) error { return renderer.RenderLookup(w, page.Lookup{Lang: lang}) },
-			"lookup_sent": func(w io.Writer) error {
-				return renderer.RenderLookup(w, page.Lookup{Lang: lang, OrderNo: "A1001", Sent: true})
-			},
-		} {
+		for name, render := range beside(renderer, states, lang) {
 			if err := add(name+"."+lang, render); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return pages, nil
+}
+
+// beside are the pages beside the states and the message centre.
+func beside(renderer *page.Renderer, states, lang string) map[string]func(io.Writer) error {
+	return map[string]func(io.Writer) error{
+		"expired":    func(w io.Writer) error { return renderer.RenderExpired(w, lang) },
+		"optin":      func(w io.Writer) error { return optIn(w, renderer, states, "confirming_slow", lang, page.OptIn{}) },
+		"optin_told": func(w io.Writer) error { return optIn(w, renderer, states, "review", lang, page.OptIn{}) },
+		"optin_phone": func(w io.Writer) error {
+			return optIn(w, renderer, states, "confirming_slow", lang, page.OptIn{Entered: "138", Problem: page.OptInPhone})
+		},
+		"optin_by_push": func(w io.Writer) error { return optIn(w, renderer, states, "received_slow", lang, page.OptIn{}) },
+		"embedded": func(w io.Writer) error {
+			v, err := read[page.View](filepath.Join(states, "confirming_slow.json"))
+			if err != nil {
+				return err
+			}
+			v.Lang, v.Embedded = lang, true
+			return renderer.Render(w, v)
+		},
+		"lookup_wrong": func(w io.Writer) error {
+			return renderer.RenderLookup(w, page.Lookup{Lang: lang, OrderNo: "A1001", Sent: true, Problem: page.LookupWrong})
+		},
+		"lookup": func(w io.Writer) error { return renderer.RenderLookup(w, page.Lookup{Lang: lang}) },
+		"lookup_sent": func(w io.Writer) error {
+			return renderer.RenderLookup(w, page.Lookup{Lang: lang, OrderNo: "A1001", Sent: true})
+		},
+	}
 }
 
 func optIn(w io.Writer, renderer *page.Renderer, states, state, lang string, o page.OptIn) error {
