@@ -11,7 +11,7 @@ import (
 const (
 	// trustFor is how long a remembered seq is believed at least; at most twice as long.
 	// Reading it again guards against what changes the file behind this process's back.
-	trustFor = 15 * time.Second
+	trustFor = time.Minute
 	// maxRemembered bounds each generation: as many orders as a node has connections by
 	// default, at most about 5 MB.
 	maxRemembered = 50_000
