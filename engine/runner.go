@@ -21,8 +21,9 @@ const (
 	horizon = 2 * time.Second
 	// claimEvery is how often the store is looked through for tasks coming due.
 	claimEvery = 500 * time.Millisecond
-	// claimLimit bounds one claim; a full one is followed by the next at once.
-	claimLimit = 5000
+	// claimLimit bounds one claim: what it leases is in memory before the next, which
+	// follows a full one at once.
+	claimLimit = 1000
 	// leaseFor is how long past its due time a task may run before others may take it.
 	leaseFor = time.Minute
 	// maxCall bounds one call to a channel or backend. A run makes three at most (query,

@@ -22,7 +22,8 @@ import (
 var enterAtOnce = engine.Config{Stages: order.StageLimits{Delayed: time.Millisecond, Prolonged: 24 * time.Hour}}
 
 // BenchmarkTasks runs b.N tasks that are due at once. Each commits its order, an event
-// row and the next task, fenced.
+// row and the next task, fenced. The floor, which runs after it, is as many commits of one
+// row, grouped in the same way.
 func BenchmarkTasks(b *testing.B) { benchmarkTasks(b, benchOrder) }
 
 // BenchmarkTasksScattered is the same with numbers of orders that were drawn at random.
@@ -42,7 +43,10 @@ func benchmarkTasks(b *testing.B, name func(i int) string) {
 	<-done.zero
 	b.StopTimer()
 	stop()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
+	rate, single := float64(b.N)/b.Elapsed().Seconds(), floor(b, b.N)
+	b.ReportMetric(rate, "tasks/s")
+	b.ReportMetric(single, "floor/s")
+	b.ReportMetric(rate/single, "of-floor")
 	b.ReportMetric(0, "ns/op")
 }
 

@@ -41,8 +41,11 @@ var intakeMutants = []mutant{
 		test: "./engine .",
 	},
 	{
-		name:  "no fencing",
-		edits: []edit{{"engine/store/commit.go", `(err == nil && token != f.Token)`, `(err == nil && token != f.Token && false)`}},
+		name: "no fencing",
+		edits: []edit{
+			{"engine/store/commit.go", `(err == nil && token != f.Token)`, `(err == nil && token != f.Token && false)`},
+			{"engine/store/statements.go", `AND token = $14)`, `AND (token = $14 OR TRUE))`},
+		},
 		test:  "./engine TestTheTaskQueueDoesWhatItsModelDoes",
 		queue: true,
 	},

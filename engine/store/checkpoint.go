@@ -19,6 +19,10 @@ type logLimits struct {
 	idleAfter time.Duration
 }
 
+// catchUps is how often what came in during a copy is copied before the writer has to copy
+// the rest: each time it is less, and every commit waits for the writer.
+const catchUps = 3
+
 // A copy of 1,000 rows is too short to be felt by many commits and long enough to cost
 // few syncs. A short log (8 MiB) is overwritten in place from early on; a long one keeps
 // growing its file, which makes each commit's sync slower: with 32 MiB the p99 of 1,000
@@ -65,7 +69,9 @@ func (c *checkpointer) run(ctx context.Context) {
 			if changed := c.writer.changed.Load(); changed-copied >= c.limits.copyEvery {
 				copied = changed
 				if c.copy(ctx) >= c.limits.closeAt {
-					c.copy(ctx) // what came in meanwhile, so that the writer has little left to copy
+					for range catchUps {
+						c.copy(ctx)
+					}
 					c.close(sqlCloseLog)
 				}
 			}

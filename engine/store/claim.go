@@ -10,15 +10,21 @@ import (
 	"anxin/engine/order"
 )
 
-// claimChunk bounds how many tasks one transaction leases: commits wait some 5 ms for
-// that many, and get their turn before the next chunk.
-const claimChunk = 500
+// These bound how many tasks one transaction leases: commits wait meanwhile, and get their
+// turn before the next. Tasks that are yet to come due are leased in passing, in some 1 ms.
+// Those that are late already are a backlog, whose groups are large, and to which no more
+// must come in a group than it works off.
+const (
+	claimAhead = 100
+	claimLate  = 500
+)
 
 // ClaimTasks leases due tasks; see engine.TaskClaimer.
 func (s *Store) ClaimTasks(ctx context.Context, c engine.Claim) ([]engine.Task, error) {
 	var claimed []engine.Task
+	bound := claimAhead
 	for len(claimed) < c.Limit {
-		chunk := min(claimChunk, c.Limit-len(claimed))
+		chunk := min(bound, c.Limit-len(claimed))
 		tasks, err := s.claimSome(ctx, c, chunk)
 		if err != nil && len(claimed) == 0 {
 			return nil, fmt.Errorf("claim tasks: %w", err)
@@ -29,9 +35,17 @@ func (s *Store) ClaimTasks(ctx context.Context, c engine.Claim) ([]engine.Task, 
 		if len(tasks) < chunk {
 			break
 		}
+		bound = claimAhead
+		if late(tasks, c.Now) {
+			bound = claimLate
+		}
 	}
 	slices.SortStableFunc(claimed, func(a, b engine.Task) int { return cmp.Compare(a.DueAt, b.DueAt) })
 	return claimed, nil
+}
+
+func late(tasks []engine.Task, now order.Time) bool {
+	return !slices.ContainsFunc(tasks, func(t engine.Task) bool { return t.DueAt > now })
 }
 
 // claimSome returns no task together with an error: its lease was not committed.
