@@ -1,28 +1,18 @@
 package engine
 
 import (
-	"container/list"
-	"context"
-	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/sirupsen/logrus"
-
-	"anxin/engine/channel"
-	"anxin/engine/crash"
-	"anxin/engine/order"
 )
 
 const (
 	// weighAtOnce is the default of Config.WeighAtOnce. As many fill the time of one
 	// durable write; what comes on top of them would only wait.
 	weighAtOnce = 16
-	// maxBacklog bounds the callbacks that are acknowledged and not weighed (some 20 MiB).
+	// maxBacklog bounds the callbacks that are acknowledged and not weighed (some 25 MiB).
 	// Beyond it callbacks wait to be weighed before they are acknowledged.
-	maxBacklog = 32 << 10
+	maxBacklog = 64 << 10
 	// yieldFor is how long weighing gives way to acknowledging: a burst is acknowledged
 	// before its channel gives up, which takes five seconds or more, and sends all of it
 	// again. Weighing each at once would make its pages wait as long, for the store.
@@ -30,34 +20,32 @@ const (
 	// calmAfter is how long a rush is believed to go on: the answers of one commit leave
 	// together, and the channel's next callbacks are not there yet.
 	calmAfter = 50 * time.Millisecond
-	// weighGroup is how many orders are weighed in one commit, and weighers how many such
-	// commits there are at a time: one is decided while the other is written.
-	weighGroup = 128
-	weighers   = 2
-	// orphanAge is the age from which on a pending callback is believed to be forgotten by
-	// the node that stored it, and orphanEvery how often such are looked for.
-	orphanAge   = 10 * time.Second
-	orphanEvery = 5 * time.Second
+	// manyWeighed and fewWeighed bound how many orders are weighed in one commit. Many make
+	// good use of it; but each takes the writer some 150 µs, and what is to be acknowledged
+	// waits for all of them. So it is few while there is a rush, and where few are left.
+	manyWeighed = 128
+	fewWeighed  = 16
 )
 
 // backlog holds what this node has acknowledged and not weighed, in the order of receipt
-// for each order. It is a hint: the truth are the pending callbacks in the store.
+// for each order. It is a hint: the truth is the journal in the store.
 type backlog struct {
 	direct    int          // callbacks that are weighed at once
 	receiving atomic.Int64 // callbacks
 	wake      chan struct{}
 
-	mu     sync.Mutex      // guards what follows
-	rushed time.Time       // when there were last too many at a time to weigh them at once
-	queue  list.List       // of unweighed
+	mu     sync.Mutex // guards what follows
+	rushed time.Time  // when there were last too many at a time to weigh them at once
+	queue  []unweighed
+	last   EntryID         // that was given
 	held   map[string]int  // callbacks by order: being stored, in the queue, being weighed
 	size   int             // all of them
 	busy   map[string]bool // orders that are being weighed
 }
 
-// unweighed is a stored callback without its raw request.
+// unweighed is an entry of the journal without its raw request.
 type unweighed struct {
-	Callback
+	*Entry
 	since time.Time
 }
 
@@ -72,8 +60,8 @@ func (b *backlog) end() { b.receiving.Add(-1) }
 
 // takes reports whether a callback that is being received is to be weighed later: when
 // too many others are being received, or behind those of its order that wait already. One
-// that is counts as held, until it is weighed or dropped: before its row can be seen.
-func (b *backlog) takes(orderNo string) bool {
+// that is counts as held, until it is weighed or dropped: before its entry can be seen.
+func (b *backlog) takes(orderNo string) (EntryID, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	receiving, now := b.receiving.Load(), time.Now()
@@ -81,20 +69,23 @@ func (b *backlog) takes(orderNo string) bool {
 		b.rushed = now
 	}
 	if b.size >= maxBacklog || (receiving <= int64(b.direct) && b.held[orderNo] == 0 && b.calmLocked(now) <= 0) {
-		return false
+		return 0, false
 	}
 	b.held[orderNo]++
 	b.size++
-	return true
+	b.last = max(b.last+1, EntryID(now.UnixNano()))
+	return b.last, true
 }
 
-// add queues a callback that it takes.
-func (b *backlog) add(c Callback) {
-	c.Raw = channel.Request{}
+// add queues entries that it takes, once they are stored.
+func (b *backlog) add(entries []Entry) {
 	now := time.Now()
 	b.mu.Lock()
-	waits := b.queue.Len() > 0 && b.calmLocked(now) > 0 // then the weighers know already
-	b.queue.PushBack(unweighed{c, now})
+	waits := len(b.queue) > 0 && b.calmLocked(now) > 0 // then the weighers know already
+	for i := range entries {
+		entries[i].Raw = nil
+		b.queue = append(b.queue, unweighed{&entries[i], now})
+	}
 	b.mu.Unlock()
 	if !waits {
 		b.nudge()
@@ -104,11 +95,13 @@ func (b *backlog) add(c Callback) {
 // calmLocked is how long a rush goes on, unless more come.
 func (b *backlog) calmLocked(now time.Time) time.Duration { return b.rushed.Add(calmAfter).Sub(now) }
 
-// drop is for one that could not be stored.
-func (b *backlog) drop(orderNo string) {
+// drop is for those that could not be stored.
+func (b *backlog) drop(entries []Entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.releaseLocked(orderNo, 1)
+	for _, c := range entries {
+		b.releaseLocked(c.OrderNo, 1)
+	}
 }
 
 func (b *backlog) releaseLocked(orderNo string, n int) {
@@ -125,42 +118,62 @@ func (b *backlog) nudge() {
 	}
 }
 
-// next takes callbacks of orders that nobody is weighing, by order, for done. When there
+// next takes entries of orders that nobody is weighing, by order, for done. When there
 // are none, or it is not yet their turn, it says how long to wait.
-func (b *backlog) next(now time.Time) (groups [][]Callback, wait time.Duration) {
+func (b *backlog) next(now time.Time) (groups [][]*Entry, wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	oldest := b.queue.Front()
-	if oldest == nil {
+	if len(b.queue) == 0 {
 		return nil, time.Hour
 	}
-	waited := now.Sub(oldest.Value.(unweighed).since)
+	waited := now.Sub(b.queue[0].since)
 	if calm := b.calmLocked(now); calm > 0 && b.size < maxBacklog/2 && waited < yieldFor {
 		return nil, min(calm, yieldFor-waited)
 	}
-	place := make(map[string]int, weighGroup)
-	for at := oldest; at != nil && len(groups) < weighGroup; {
-		c, next := at.Value.(unweighed).Callback, at.Next()
+	place := make(map[string]int, fewWeighed)
+	size := b.groupLocked(now)
+	var passed []unweighed // of orders that are being weighed
+	looked := 0
+	for ; looked < len(b.queue) && len(groups) < size; looked++ {
+		c := b.queue[looked]
 		if i, ok := place[c.OrderNo]; ok {
-			groups[i] = append(groups[i], c)
-			b.queue.Remove(at)
-		} else if !b.busy[c.OrderNo] {
+			groups[i] = append(groups[i], c.Entry)
+		} else if b.busy[c.OrderNo] {
+			passed = append(passed, c)
+		} else {
 			place[c.OrderNo] = len(groups)
-			groups = append(groups, []Callback{c})
-			b.queue.Remove(at)
+			groups = append(groups, []*Entry{c.Entry})
 		}
-		at = next
 	}
+	b.takeLocked(looked, passed)
 	for orderNo := range place {
 		b.busy[orderNo] = true
 	}
-	if b.queue.Len() > 0 && len(groups) > 0 {
+	if len(b.queue) > 0 && len(groups) > 0 {
 		b.nudge() // for the other weigher
 	}
 	return groups, time.Hour
 }
 
-func (b *backlog) done(groups [][]Callback) {
+// groupLocked is how many orders to weigh together.
+func (b *backlog) groupLocked(now time.Time) int {
+	if b.calmLocked(now) > 0 {
+		return fewWeighed
+	}
+	return min(max(len(b.queue)/8, fewWeighed), manyWeighed)
+}
+
+// takeLocked removes the first n of the queue but for some of them.
+func (b *backlog) takeLocked(n int, but []unweighed) {
+	from := n - len(but)
+	copy(b.queue[from:], but)
+	clear(b.queue[:from])
+	if b.queue = b.queue[from:]; len(b.queue) == 0 {
+		b.queue = nil // what has grown for a rush ends with it
+	}
+}
+
+func (b *backlog) done(groups [][]*Entry) {
 	b.mu.Lock()
 	for _, g := range groups {
 		orderNo := g[0].OrderNo
@@ -171,12 +184,13 @@ func (b *backlog) done(groups [][]Callback) {
 	b.nudge()
 }
 
-// others returns those callbacks, by order, whose orders do not wait here.
-func (b *backlog) others(list []Callback) (groups [][]Callback) {
+// others returns those entries, by order, whose orders do not wait here.
+func (b *backlog) others(list []Entry) (groups [][]*Entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	place := make(map[string]int, len(list))
-	for _, c := range list {
+	for n := range list {
+		c := &list[n]
 		if b.held[c.OrderNo] > 0 {
 			continue
 		}
@@ -194,119 +208,8 @@ func (b *backlog) others(list []Callback) (groups [][]Callback) {
 func (b *backlog) state(now time.Time) (size int, waited time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if oldest := b.queue.Front(); oldest != nil {
-		waited = now.Sub(oldest.Value.(unweighed).since)
+	if len(b.queue) > 0 {
+		waited = now.Sub(b.queue[0].since)
 	}
 	return b.size, waited
-}
-
-// storeFirst makes a callback durable, which is all that its acknowledgement needs, and
-// leaves the weighing to weighBacklog.
-func (e *Engine) storeFirst(ctx context.Context, c Callback) error {
-	c.State = CallbackPending
-	if err := e.commit(ctx, Commit{Callbacks: []Callback{c}}); err != nil {
-		e.backlog.drop(c.OrderNo)
-		return fmt.Errorf("store callback: %w", err)
-	}
-	e.counts.storedFirst.Add(1)
-	e.backlog.add(c)
-	return nil
-}
-
-// weighBacklog weighs what was stored first until ctx ends; what is left then is found by
-// the next start. It also finds what others have left.
-func (e *Engine) weighBacklog(ctx context.Context) {
-	var work sync.WaitGroup
-	for range weighers {
-		work.Go(func() { e.weighNext(ctx) })
-	}
-	work.Go(func() { e.weighOrphans(ctx) })
-	work.Wait()
-}
-
-func (e *Engine) weighNext(ctx context.Context) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for ctx.Err() == nil {
-		groups, wait := e.backlog.next(time.Now())
-		if len(groups) > 0 {
-			e.weighEach(ctx, groups)
-			e.backlog.done(groups)
-			continue
-		}
-		timer.Reset(wait)
-		select {
-		case <-ctx.Done():
-		case <-e.backlog.wake:
-		case <-timer.C:
-		}
-	}
-}
-
-// weighOrphans weighs the pending callbacks that no process remembers: at the start all
-// that there are, later those that have grown old.
-func (e *Engine) weighOrphans(ctx context.Context) {
-	tick := time.NewTicker(orphanEvery)
-	defer tick.Stop()
-	for before := Parked; ; before = now().Add(-orphanAge) {
-		if err := e.weighPending(ctx, before); err != nil && ctx.Err() == nil {
-			e.deps.Log.WithError(err).Error("look for callbacks that were not weighed")
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-func (e *Engine) weighPending(ctx context.Context, before order.Time) error {
-	for after := (CallbackPlace{}); ctx.Err() == nil; {
-		page, next, err := e.deps.Store.PendingCallbacks(ctx, before, after, weighGroup)
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		e.weighEach(ctx, e.backlog.others(page))
-		after = next
-	}
-	return nil
-}
-
-// weighEach weighs stored callbacks, those of an order together. What fails stays pending
-// and is an orphan.
-func (e *Engine) weighEach(ctx context.Context, groups [][]Callback) {
-	if len(groups) == 0 {
-		return
-	}
-	choices := make([]choice, len(groups))
-	for i, g := range groups {
-		choices[i] = choice{g[0].OrderNo, func(o order.Order, now order.Time) (decision, error) {
-			d := decision{Change: order.Change{Order: o}}
-			for _, c := range g {
-				d.Change = d.Change.Then(weigh(d.Order, c.Channel, c.Notification, now))
-				d.with.Processed = append(d.with.Processed, c.CallbackKey)
-			}
-			return d, nil
-		}}
-	}
-	crash.At(crash.BeforeWeighing)
-	for i, err := range e.decideEach(ctx, choices) {
-		if errors.Is(err, ErrNotFound) {
-			err = e.setAside(ctx, groups[i])
-		}
-		if err != nil && ctx.Err() == nil {
-			e.deps.Log.WithError(err).WithFields(logrus.Fields{"order_no": choices[i].orderNo}).Error("callback not weighed, it is looked at again")
-		}
-	}
-}
-
-// setAside has callbacks wait for their order as if they had been weighed on receipt.
-func (e *Engine) setAside(ctx context.Context, group []Callback) error {
-	e.counts.quarantined.Add(int64(len(group)))
-	var c Commit
-	for _, waits := range group {
-		c.Unknown = append(c.Unknown, waits.CallbackKey)
-		c.addTask(processTask(waits.OrderNo, waits.Channel), now().Add(quarantineLooks[0]))
-	}
-	return e.commit(ctx, c)
 }

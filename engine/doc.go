@@ -14,13 +14,20 @@
 //
 // A burst goes another way, since each order costs the store some twelve rows, and the
 // channel waits for one. While more callbacks are being received than the writer needs to
-// be busy, a callback is committed by itself, pending, and acknowledged; the backlog then
-// weighs many orders in one commit, in the order of receipt for each order, behind those
-// that wait already. The pending row is the queue, what the node remembers of it a hint: a
-// start, and every few seconds whichever node is up, weighs the pending callbacks that
-// nobody remembers. Weighing one twice changes nothing, so that it never hurts to look.
-// While the rush lasts, acknowledging comes first, for two seconds at most; the backlog is
-// bounded, and beyond the bound a callback waits to be weighed like any other.
+// be busy, a callback is committed as an entry of the journal, a table that has no index
+// but the order of receipt, and acknowledged; the notifications of one body are one commit.
+// The backlog then weighs many orders in one commit, in the order of receipt for each
+// order, behind those that wait already. With what an entry does to its order it becomes a
+// stored callback and leaves the journal. Only then is it known whether it came before: one
+// that did leaves the journal and changes nothing, and where a group has one, its entries
+// are weighed one by one. One whose order nobody has registered goes into quarantine.
+//
+// The journal is the queue, what the node remembers of it a hint: a start, and every few
+// seconds whichever node is up, weighs the entries that nobody remembers. No entry leaves
+// the journal unless its callback is stored, so that it never hurts to look. While the rush
+// lasts, acknowledging comes first, for two seconds at most, and then few orders are weighed
+// at a time; the backlog is bounded, and beyond the bound a callback waits to be weighed
+// like any other.
 //
 // What does not verify is answered as the channel wants it and forgotten by the hot path.
 // A sample of it, bounded in rate, number, bytes and age, is written with its reason by a

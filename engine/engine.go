@@ -94,15 +94,16 @@ type Engine struct {
 
 type counters struct {
 	callbacks, duplicates, rejected, quarantined, queries, queryFailures, deliveries, deliveryFailures, deferrals atomic.Int64
-	rejectedKept, rejectedDropped, inQuarantine, storedFirst                                                      atomic.Int64
+	rejectedKept, rejectedDropped, inQuarantine, inJournal, storedFirst                                           atomic.Int64
 }
 
 // Counts are totals since the start, but for InQuarantine, the callbacks that wait for
-// their orders, counted once a minute, and for Unweighed and UnweighedFor, which tell how
-// many wait at this node to be weighed, and how long the oldest of them has.
+// their orders, and InJournal, those that wait to be weighed, whichever node took them in,
+// both counted once a minute; and for Unweighed and UnweighedFor, which tell how many wait
+// at this node to be weighed, and how long the oldest of them has.
 type Counts struct {
 	Callbacks, Duplicates, Rejected, Quarantined, Queries, QueryFailures, Deliveries, DeliveryFailures, Deferrals int64
-	RejectedKept, RejectedDropped, InQuarantine                                                                   int64
+	RejectedKept, RejectedDropped, InQuarantine, InJournal                                                        int64
 	StoredFirst                                                                                                   int64 // notifications that were acknowledged before they were weighed
 	Unweighed                                                                                                     int64 // of them, how many still are not
 	UnweighedFor                                                                                                  time.Duration
@@ -176,6 +177,7 @@ func (e *Engine) Counts() Counts {
 	return Counts{
 		StoredFirst: e.counts.storedFirst.Load(), Unweighed: int64(unweighed), UnweighedFor: since,
 		RejectedKept: e.counts.rejectedKept.Load(), RejectedDropped: e.counts.rejectedDropped.Load(), InQuarantine: e.counts.inQuarantine.Load(),
+		InJournal: e.counts.inJournal.Load(),
 		Callbacks: e.counts.callbacks.Load(), Duplicates: e.counts.duplicates.Load(), Rejected: e.counts.rejected.Load(),
 		Quarantined: e.counts.quarantined.Load(), Queries: e.counts.queries.Load(), QueryFailures: e.counts.queryFailures.Load(),
 		Deliveries: e.counts.deliveries.Load(), DeliveryFailures: e.counts.deliveryFailures.Load(),

@@ -35,6 +35,6 @@ func (e *Engine) FillBacklog(orderNo string) {
 	for range maxBacklog {
 		e.backlog.held[orderNo]++
 		e.backlog.size++
-		e.backlog.add(Callback{OrderNo: orderNo})
+		e.backlog.add([]Entry{{OrderNo: orderNo}})
 	}
 }

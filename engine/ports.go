@@ -15,6 +15,7 @@ type Store interface {
 	Committer
 	OrderReader
 	IntakeReader
+	JournalReader
 	CallbackLog
 	OutboxReader
 	OutboxPruner
@@ -77,10 +78,6 @@ type OrderReader interface {
 type IntakeReader interface {
 	// Callbacks returns the stored callbacks of an order in a state, oldest first.
 	Callbacks(ctx context.Context, orderNo string, state CallbackState, limit int) ([]Callback, error)
-	// PendingCallbacks returns at most limit pending callbacks that were received before
-	// a time, without the raw requests, in the order of receipt, behind the last one of
-	// the page before (zero = from the first).
-	PendingCallbacks(ctx context.Context, before order.Time, after CallbackPlace, limit int) ([]Callback, CallbackPlace, error)
 }
 
 // AuditReader reads what people did.
@@ -122,8 +119,10 @@ type Commit struct {
 	Tasks     []TaskWrite
 	Callbacks []Callback      // new ones, refused as a whole when one is a duplicate
 	Processed []CallbackKey   // stored ones that are settled now
-	Unknown   []CallbackKey   // stored ones that wait for their order from now on
 	Reopened  []CallbackKey   // stored ones that are pending again
+	Journal   []Entry         // new ones that are to be weighed later
+	Weighed   []Weighed       // entries of the journal that are callbacks from now on, refused like new ones
+	Repeated  []EntryID       // entries of the journal whose callbacks are stored already
 	Rejected  *Rejections     // refused ones to keep
 	Readmits  string          // id of a refused one that is stored as a callback now
 	Expire    *Expiry         // what has waited long enough
@@ -206,7 +205,7 @@ type CallbackState string
 // The states of callbacks.
 const (
 	CallbackProcessed   CallbackState = "processed"
-	CallbackPending     CallbackState = "pending"     // stored, and to be weighed
+	CallbackPending     CallbackState = "pending"     // stored, and to be weighed by a task
 	CallbackQuarantined CallbackState = "quarantined" // waits for its order to be registered
 )
 
@@ -214,12 +213,6 @@ const (
 type CallbackKey struct {
 	Channel   string
 	DedupeKey string
-}
-
-// CallbackPlace is where a callback stands in the order of receipt.
-type CallbackPlace struct {
-	At order.Time
-	ID int64
 }
 
 // Callback is one authenticated notification with the raw request it came in.

@@ -37,35 +37,46 @@ func (e *Engine) Receive(ctx context.Context, name string, r channel.Request) (c
 		e.reject(ctx, name, r, err)
 		return ch.Acknowledge(err), nil
 	}
-	for _, n := range notes {
-		if err := e.take(ctx, name, n, r); err != nil {
-			e.deps.Log.WithError(err).WithField("channel", name).Error("callback not stored, the channel will send it again")
-			return ch.Acknowledge(channel.ErrStore), nil
-		}
+	if err := e.take(ctx, name, notes, r); err != nil {
+		e.deps.Log.WithError(err).WithField("channel", name).Error("callback not stored, the channel will send it again")
+		return ch.Acknowledge(channel.ErrStore), nil
 	}
 	crash.At(crash.BeforeAnswer)
 	return ch.Acknowledge(nil), nil
 }
 
-// take stores one notification: together with everything that it changes, or, while many
-// come at once, by itself, to be weighed behind. Only a store that cannot write is an
-// error: evidence that moves nothing is stored all the same.
-func (e *Engine) take(ctx context.Context, name string, n channel.Notification, r channel.Request) error {
-	callback := Callback{
-		CallbackKey: CallbackKey{Channel: name, DedupeKey: n.DedupeKey},
-		OrderNo:     n.OrderNo, State: CallbackProcessed, Notification: n, Raw: r,
+// take stores the notifications of one callback: each together with everything that it
+// changes, or, while many come at once, in the journal, to be weighed behind. Only a store
+// that cannot write is an error: evidence that moves nothing is stored all the same.
+func (e *Engine) take(ctx context.Context, name string, notes []channel.Notification, r channel.Request) error {
+	var later []Entry
+	for _, n := range notes {
+		key := CallbackKey{Channel: name, DedupeKey: n.DedupeKey}
+		if id, ok := e.backlog.takes(n.OrderNo); ok {
+			later = append(later, Entry{ID: id, Key: key, OrderNo: n.OrderNo, Notification: n, Raw: &r})
+			continue
+		}
+		if err := e.weighFirst(ctx, Callback{CallbackKey: key, OrderNo: n.OrderNo, State: CallbackProcessed, Notification: n, Raw: r}); err != nil {
+			e.backlog.drop(later)
+			return err
+		}
 	}
-	var err error
-	if e.backlog.takes(n.OrderNo) {
-		err = e.storeFirst(ctx, callback)
-	} else {
-		err = e.weighFirst(ctx, callback)
-	}
-	if errors.Is(err, ErrDuplicate) {
-		e.counts.duplicates.Add(1)
+	return e.storeFirst(ctx, later)
+}
+
+// storeFirst makes entries durable, which is all that their acknowledgement needs, and
+// leaves the weighing to weighBacklog. Whether they came before is found then.
+func (e *Engine) storeFirst(ctx context.Context, entries []Entry) error {
+	if len(entries) == 0 {
 		return nil
 	}
-	return err
+	if err := e.commit(ctx, Commit{Journal: entries}); err != nil {
+		e.backlog.drop(entries)
+		return fmt.Errorf("store in the journal: %w", err)
+	}
+	e.counts.storedFirst.Add(int64(len(entries)))
+	e.backlog.add(entries)
+	return nil
 }
 
 // weighFirst commits a callback with what it changes.
@@ -76,9 +87,13 @@ func (e *Engine) weighFirst(ctx context.Context, c Callback) error {
 	switch {
 	case errors.Is(err, ErrNotFound):
 		e.counts.quarantined.Add(1)
-		return e.keep(ctx, c, CallbackQuarantined, quarantineLooks[0])
+		err = e.keep(ctx, c, CallbackQuarantined, quarantineLooks[0])
 	case errors.Is(err, ErrBusy):
-		return e.keep(ctx, c, CallbackPending, 0)
+		err = e.keep(ctx, c, CallbackPending, 0)
+	}
+	if errors.Is(err, ErrDuplicate) {
+		e.counts.duplicates.Add(1)
+		return nil
 	}
 	return err
 }

@@ -43,6 +43,11 @@ func (e *Engine) sweepOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	unweighed, err := e.deps.Store.JournalSize(ctx)
+	if err != nil {
+		return err
+	}
 	e.counts.inQuarantine.Store(waiting)
+	e.counts.inJournal.Store(unweighed)
 	return nil
 }

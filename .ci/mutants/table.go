@@ -19,8 +19,8 @@ var intakeMutants = []mutant{
 	{
 		name: "acknowledge a callback before its commit",
 		edits: []edit{{
-			"engine/receive.go", `if err := e.take(ctx, name, n, r); err != nil {`,
-			`var err error; go func() { _ = e.take(context.WithoutCancel(ctx), name, n, r) }(); if err != nil {`,
+			"engine/receive.go", `if err := e.take(ctx, name, notes, r); err != nil {`,
+			`var err error; go func() { _ = e.take(context.WithoutCancel(ctx), name, notes, r) }(); if err != nil {`,
 		}},
 		test: "./engine TestCallback|TestReceive|TestWhatever|TestStore",
 	},
@@ -73,23 +73,42 @@ var intakeMutants = []mutant{
 		name: "quarantined callbacks are forgotten",
 		edits: []edit{
 			{"engine/receive.go", `commit.addTask(processTask(c.OrderNo, c.Channel), now().Add(in))`, `_ = in`},
-			{"engine/backlog.go", `c.addTask(processTask(waits.OrderNo, waits.Channel), now().Add(quarantineLooks[0]))`, ``},
+			{"engine/weigh.go", `c.addTask(processTask(waits.OrderNo, waits.Key.Channel), now().Add(quarantineLooks[0]))`, `_ = waits`},
 			{"engine/register.go", `if len(waiting) > 0 {`, `if len(waiting) > 0 && false {`},
 		},
 		test: "./engine TestCallback|TestQuarantine|TestRegist|TestReceive",
 	},
 	{
 		name:  "what was acknowledged and not weighed is forgotten at a restart",
-		edits: []edit{{"engine/backlog.go", `if err != nil || len(page) == 0 {`, `if err != nil || len(page) >= 0 {`}},
+		edits: []edit{{"engine/weigh.go", `if err != nil || len(page) == 0 {`, `if err != nil || len(page) >= 0 {`}},
 		test:  "./engine TestNothingThatWasAcknowledged",
 	},
 	{
 		name: "a callback is acknowledged first, and stored when there is time",
 		edits: []edit{{
-			"engine/backlog.go", `if err := e.commit(ctx, Commit{Callbacks: []Callback{c}}); err != nil {`,
-			`var err error; go func() { _ = e.commit(context.WithoutCancel(ctx), Commit{Callbacks: []Callback{c}}) }(); if err != nil {`,
-		}},
-		test: "./engine TestCallback|TestStored|TestNothing",
+			"engine/receive.go", `if err := e.commit(ctx, Commit{Journal: entries}); err != nil {`,
+			`var err error; copies := slices.Clone(entries); go func() { _ = e.commit(context.WithoutCancel(ctx), Commit{Journal: copies}) }(); if err != nil {`,
+		}, {"engine/receive.go", `"fmt"`, `"fmt"; "slices"`}},
+		test: "./engine TestSeveralNotifications|TestAnEntry",
+	},
+	{
+		name: "an entry leaves the journal without its callback",
+		edits: []edit{
+			{"engine/store/journal.go", `moved, err := w.run(ctx, "move from the journal", w.weighEntry, string(c.State), int64(c.ID))`, `moved, err := int64(1), error(nil)`},
+			{"engine/store/journal.go", `WHERE id = $1 AND EXISTS (
+SELECT 1 FROM callbacks AS c WHERE c.channel = journal.channel AND c.dedupe_key = journal.dedupe_key)`, `WHERE id = $1`},
+		},
+		test: "./engine/store .",
+	},
+	{
+		name:  "what repeats another is weighed like a new one",
+		edits: []edit{{"engine/weigh.go", `case !errors.Is(err, ErrDuplicate):`, `case true:`}},
+		test:  "./engine TestDuplicates",
+	},
+	{
+		name:  "entries of the journal are weighed and stay there",
+		edits: []edit{{"engine/store/journal.go", `DELETE FROM journal WHERE id = $1 AND EXISTS`, `DELETE FROM journal WHERE id = $1 AND id < 0 AND EXISTS`}},
+		test:  "./engine TestDuplicates|TestCallback",
 	},
 	{
 		name:  "deliver the newest result first",

@@ -19,6 +19,7 @@ type encoded struct {
 	events        []string
 	notifications []string
 	raws          [][]byte
+	entries       []encodedEntry
 	rejected      [][]byte // raw requests
 	histories     []string // of messages
 	address       string   // of an opt-in, sealed
@@ -46,6 +47,9 @@ func encodeCommit(c engine.Commit, seals *sealer) (*encoded, error) {
 	}
 	for _, c := range c.Callbacks {
 		e.raws = append(e.raws, encodeRaw(c.Raw))
+	}
+	if e.entries, err = encodeEntries(c.Journal); err != nil {
+		return nil, err
 	}
 	if c.Rejected != nil {
 		for _, r := range c.Rejected.New {
@@ -100,12 +104,26 @@ func validate(c engine.Commit) error {
 	if c.Order == nil && (len(c.Promises)+len(c.Ended) > 0 || c.Purchase != nil) {
 		return fmt.Errorf("%w: promises and purchases belong to changes of an order", ErrInvalid)
 	}
-	seen := make(map[engine.CallbackKey]bool, len(c.Callbacks))
+	return validateCallbacks(c)
+}
+
+func validateCallbacks(c engine.Commit) error {
+	if len(c.Callbacks)+len(c.Weighed) < 2 {
+		return nil
+	}
+	seen := make(map[engine.CallbackKey]bool, len(c.Callbacks)+len(c.Weighed))
+	keys := make([]engine.CallbackKey, 0, len(c.Callbacks)+len(c.Weighed))
 	for _, k := range c.Callbacks {
-		if seen[k.CallbackKey] {
+		keys = append(keys, k.CallbackKey)
+	}
+	for _, k := range c.Weighed {
+		keys = append(keys, k.Key)
+	}
+	for _, k := range keys {
+		if seen[k] {
 			return fmt.Errorf("%w: a callback is in it twice", ErrInvalid) // ErrDuplicate would say that it is stored
 		}
-		seen[k.CallbackKey] = true
+		seen[k] = true
 	}
 	return nil
 }

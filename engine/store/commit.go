@@ -65,7 +65,7 @@ func (e *encoded) write(ctx context.Context, w *writes) error {
 	if err := e.check(ctx, w); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeCallbacks, e.writeEvents, e.writeTasks, e.writeRejections, e.writeExpiry, e.writeWebhooks, e.writeDelivery, e.writeKey, e.writePause, e.writeAudit, e.writePromises, e.writePurchase} {
+	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeCallbacks, e.writeJournal, e.writeEvents, e.writeTasks, e.writeRejections, e.writeExpiry, e.writeWebhooks, e.writeDelivery, e.writeKey, e.writePause, e.writeAudit, e.writePromises, e.writePurchase} {
 		if err := step(ctx, w); err != nil {
 			return err
 		}
@@ -84,12 +84,8 @@ func (e *encoded) check(ctx context.Context, w *writes) error {
 			return err
 		}
 	}
-	if e.Order != nil || len(e.Callbacks) > 1 { // else its insertion is the first write, and its own check
-		for _, k := range e.Callbacks {
-			if err := absent(ctx, engine.ErrDuplicate, w.callbackExists, k.Channel, k.DedupeKey); err != nil {
-				return err
-			}
-		}
+	if err := e.checkCallbacks(ctx, w); err != nil {
+		return err
 	}
 	if err := e.checkPurchase(ctx, w); err != nil {
 		return err
@@ -118,6 +114,27 @@ func (e *encoded) checkFence(ctx context.Context, w *writes) error {
 		return engine.ErrFenced
 	case err != nil:
 		return fmt.Errorf("check fence: %w", err)
+	}
+	return nil
+}
+
+// bare says that the commit brings one callback and no order: its insertion is the first
+// write then, and its own check.
+func (e *encoded) bare() bool { return e.Order == nil && len(e.Callbacks)+len(e.Weighed) == 1 }
+
+func (e *encoded) checkCallbacks(ctx context.Context, w *writes) error {
+	if e.bare() {
+		return nil
+	}
+	for _, k := range e.Callbacks {
+		if err := absent(ctx, engine.ErrDuplicate, w.callbackExists, k.Channel, k.DedupeKey); err != nil {
+			return err
+		}
+	}
+	for _, k := range e.Weighed {
+		if err := absent(ctx, engine.ErrDuplicate, w.callbackExists, k.Key.Channel, k.Key.DedupeKey); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -230,9 +247,6 @@ func (e *encoded) writeCallbacks(ctx context.Context, w *writes) error {
 		}
 	}
 	if err := move(ctx, w, e.Processed, engine.CallbackProcessed); err != nil {
-		return err
-	}
-	if err := move(ctx, w, e.Unknown, engine.CallbackQuarantined); err != nil {
 		return err
 	}
 	return move(ctx, w, e.Reopened, engine.CallbackPending)

@@ -16,10 +16,7 @@ const (
 	sqlEvents    = `SELECT seq, type, at, event FROM events WHERE order_no = $1 AND seq > $2 ORDER BY seq LIMIT $3`
 	sqlKey       = `SELECT hash, seq, at FROM idempotency_keys WHERE order_no = $1 AND key = $2`
 	sqlCallbacks = `SELECT channel, dedupe_key, notification, raw FROM callbacks WHERE order_no = $1 AND state = $2 ORDER BY id LIMIT $3`
-	sqlPending   = `SELECT id, received_at, channel, dedupe_key, order_no, notification FROM callbacks
-WHERE state = 'pending' AND state <> 'processed' AND received_at >= $1 AND (received_at > $1 OR id > $2) AND received_at < $3
-ORDER BY received_at, id LIMIT $4`
-	sqlWebhook = `SELECT id, seq, type, body, created_at FROM webhooks
+	sqlWebhook   = `SELECT id, seq, type, body, created_at FROM webhooks
 WHERE order_no = $1 AND seq > $2 AND accepted_at = 0 AND given_up_at = 0 ORDER BY seq, id LIMIT 1`
 	sqlOfPayer = `SELECT o.state, o.contact FROM payers AS p JOIN orders AS o ON o.order_no = p.order_no
 WHERE p.backend = $1 AND p.payer_id = $2 AND p.created_at >= $3 ORDER BY p.created_at DESC, p.order_no DESC LIMIT $4`
@@ -64,7 +61,7 @@ type reads struct {
 	order, events, key, callbacks, webhook, audits, pinged *sql.Stmt
 	record, rejected, quarantined                          *sql.Stmt
 	webhooks, place, tries, endpoint, endpoints, parked    *sql.Stmt
-	pending                                                *sql.Stmt
+	journal, journalSize                                   *sql.Stmt
 	seqs, byNo, views                                      map[int]*sql.Stmt // by size
 	pauses                                                 *sql.Stmt
 	caseByID, settlement, settlements, settlementCounts    *sql.Stmt
@@ -83,7 +80,7 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 	r := &reads{pool: pool, seqs: make(map[int]*sql.Stmt), byNo: make(map[int]*sql.Stmt), views: make(map[int]*sql.Stmt)}
 	for text, into := range map[string]**sql.Stmt{
 		sqlOrder: &r.order, sqlEvents: &r.events, sqlKey: &r.key,
-		sqlCallbacks: &r.callbacks, sqlPending: &r.pending, sqlWebhook: &r.webhook, sqlAudits: &r.audits, sqlPing: &r.pinged,
+		sqlCallbacks: &r.callbacks, sqlJournal: &r.journal, sqlJournalSize: &r.journalSize, sqlWebhook: &r.webhook, sqlAudits: &r.audits, sqlPing: &r.pinged,
 		sqlPauses: &r.pauses,
 		sqlCase:   &r.caseByID, sqlSettlement: &r.settlement, sqlSettlements: &r.settlements, sqlSettlementCounts: &r.settlementCounts,
 		sqlAllRows: &r.allRows, sqlOutcomeRows: &r.outcomeRows, sqlUnsettled: &r.unsettled,

@@ -91,6 +91,7 @@ type writes struct {
 	taskFence, putTask, moveTask, deleteTask        *prepared
 	claimTasks                                      *prepared
 	callbackExists, insertCallback, settleCallback  *prepared
+	insertEntry, weighEntry, dropEntry              *prepared
 	insertRejected, trimRejected, dropRejected      *prepared
 	expireRejected, moveExpired, dropExpired        *prepared
 	insertWebhook, endWebhook, keyExists, insertKey *prepared
@@ -121,6 +122,7 @@ func prepareWrites(link *link, seqs *newest) (*writes, error) {
 		sqlUpdateOrder: &w.updateOrder, sqlUpdateOrder + sqlFenced: &w.updateFenced,
 		sqlTaskFence: &w.taskFence, sqlPutTask: &w.putTask, sqlMoveTask: &w.moveTask, sqlDeleteTask: &w.deleteTask, sqlClaimTasks: &w.claimTasks,
 		sqlCallbackExists: &w.callbackExists, sqlInsertCallback: &w.insertCallback, sqlSettleCallback: &w.settleCallback,
+		sqlInsertEntry: &w.insertEntry, sqlWeighEntry: &w.weighEntry, sqlDropEntry: &w.dropEntry,
 		sqlInsertRejected: &w.insertRejected, sqlTrimRejected: &w.trimRejected, sqlDropRejected: &w.dropRejected,
 		sqlExpireRejected: &w.expireRejected, sqlMoveExpired: &w.moveExpired, sqlDropExpired: &w.dropExpired,
 		sqlInsertWebhook: &w.insertWebhook, sqlEndWebhook: &w.endWebhook,

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"anxin/engine"
 	"anxin/engine/order"
@@ -68,29 +67,4 @@ func (s *Store) Callbacks(ctx context.Context, orderNo string, state engine.Call
 		return nil, fmt.Errorf("read callbacks: %w", err)
 	}
 	return list, nil
-}
-
-// PendingCallbacks pages through the pending callbacks; see engine.IntakeReader.
-func (s *Store) PendingCallbacks(ctx context.Context, before order.Time, after engine.CallbackPlace, limit int) ([]engine.Callback, engine.CallbackPlace, error) {
-	if after == (engine.CallbackPlace{}) {
-		after.At = math.MinInt64
-	}
-	rows, err := s.reads.pending.QueryContext(ctx, int64(after.At), after.ID, int64(before), bounded(limit))
-	if err != nil {
-		return nil, after, fmt.Errorf("read pending callbacks: %w", err)
-	}
-	list, err := collect(rows, func(r row) (engine.Callback, error) {
-		c := engine.Callback{State: engine.CallbackPending}
-		var at int64
-		var notification string
-		if err := r.Scan(&after.ID, &at, &c.Channel, &c.DedupeKey, &c.OrderNo, &notification); err != nil {
-			return c, err
-		}
-		after.At = order.Time(at)
-		return c, decode(notification, &c.Notification)
-	})
-	if err != nil {
-		return nil, after, fmt.Errorf("read pending callbacks: %w", err)
-	}
-	return list, after, nil
 }

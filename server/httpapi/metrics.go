@@ -115,6 +115,7 @@ func engineMetrics(c engine.Counts) []metric {
 		{"anxin_callbacks_in_quarantine", "gauge", "Callbacks waiting for their orders, counted once a minute.", float64(c.InQuarantine)},
 		{"anxin_callbacks_stored_first_total", "counter", "Notifications that were acknowledged before they were weighed.", float64(c.StoredFirst)},
 		{"anxin_callbacks_unweighed", "gauge", "Acknowledged notifications that this node has yet to weigh.", float64(c.Unweighed)},
+		{"anxin_callbacks_journal", "gauge", "Acknowledged notifications in the store that are yet to be weighed, by any node, counted once a minute.", float64(c.InJournal)},
 		{"anxin_callbacks_unweighed_seconds", "gauge", "How long the oldest of them has waited.", c.UnweighedFor.Seconds()},
 		{"anxin_queries_total", "counter", "Questions put to channels.", float64(c.Queries)},
 		{"anxin_query_failures_total", "counter", "Questions to channels without a usable answer.", float64(c.QueryFailures)},

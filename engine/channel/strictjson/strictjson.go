@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Error says why bytes are not the JSON object that was asked for. Field is the
@@ -79,17 +80,24 @@ func wireName(path string) string {
 	return strings.Join(parts, ".")
 }
 
+// fewNames is up to how many names of an object are compared one by one. Messages have no
+// more, and somebody who sends more is to cost no more for each.
+const fewNames = 16
+
 // scope is an object or array that is being walked, with the names read so far; arrays
 // have none.
-type scope map[string]bool
+type scope struct {
+	few  [][]byte
+	many map[string]bool // all of them, once they are more than fewNames
+}
 
 // walk reads the names of one object, and of all below it, each of which may be there
-// once. fold makes names alike that count as the same, and one that is not allowed "".
+// once. fold makes names alike that count as the same, and one that is not allowed empty.
 //
 // The text is well formed when the walk begins, so brackets and strings are all there is
 // to look at, and a string before a colon is a name. The tokens of a json.Decoder took
 // several times as long: a good part of what a callback costs.
-func walk(data []byte, fold func(string) string) error {
+func walk(data []byte, fold func([]byte) []byte) error {
 	if !json.Valid(data) || !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
 		return &Error{Reason: ReasonSyntax}
 	}
@@ -103,7 +111,7 @@ func walk(data []byte, fold func(string) string) error {
 		case '"':
 			text := data[i:endOfString(data, i)]
 			i += len(text) - 1
-			if !bytes.HasPrefix(bytes.TrimLeft(data[i+1:], " \t\r\n"), []byte(":")) {
+			if !beforeColon(data[i+1:]) {
 				continue
 			}
 			if err := open[len(open)-1].enter(text, fold); err != nil {
@@ -112,6 +120,17 @@ func walk(data []byte, fold func(string) string) error {
 		}
 	}
 	return nil
+}
+
+func beforeColon(rest []byte) bool {
+	for _, b := range rest {
+		switch b {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return b == ':'
+		}
+	}
+	return false
 }
 
 // endOfString returns where the string that begins at i has ended.
@@ -125,32 +144,68 @@ func endOfString(data []byte, i int) int {
 }
 
 // enter takes a name in, with its quotes. An escaped one is read as what it stands for.
-func (s scope) enter(quoted []byte, fold func(string) string) error {
-	name := string(quoted[1 : len(quoted)-1])
-	if strings.ContainsRune(name, '\\') {
-		if err := json.Unmarshal(quoted, &name); err != nil {
+func (s *scope) enter(quoted []byte, fold func([]byte) []byte) error {
+	name := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		var read string
+		if err := json.Unmarshal(quoted, &read); err != nil {
 			return &Error{Reason: ReasonSyntax}
 		}
+		name = []byte(read)
 	}
 	folded := fold(name)
-	if s[folded] {
-		return &Error{Field: name, Reason: ReasonRepeated}
+	switch {
+	case len(folded) == 0:
+		return &Error{Field: string(name), Reason: ReasonUnknownField}
+	case s.has(folded):
+		return &Error{Field: string(name), Reason: ReasonRepeated}
 	}
-	if folded == "" {
-		return &Error{Field: name, Reason: ReasonUnknownField}
-	}
-	s[folded] = true
+	s.add(folded)
 	return nil
+}
+
+func (s *scope) has(name []byte) bool {
+	if s.many != nil {
+		return s.many[string(name)]
+	}
+	return slices.ContainsFunc(s.few, func(known []byte) bool { return bytes.Equal(known, name) })
+}
+
+func (s *scope) add(name []byte) {
+	switch {
+	case s.many != nil:
+		s.many[string(name)] = true
+	case len(s.few) < fewNames:
+		if s.few == nil {
+			s.few = make([][]byte, 0, fewNames/2)
+		}
+		s.few = append(s.few, name)
+	default:
+		s.many = make(map[string]bool, 2*fewNames)
+		for _, known := range s.few {
+			s.many[string(known)] = true
+		}
+		s.many[string(name)] = true
+	}
 }
 
 // anyCase folds as encoding/json does when it looks for the field of a name: beyond ASCII
 // too, where "ſ" is an s and the Kelvin sign a k.
-func anyCase(name string) string { return strings.ToLower(strings.ToUpper(name)) }
+func anyCase(name []byte) []byte {
+	for _, b := range name {
+		if b >= utf8.RuneSelf || (b >= 'A' && b <= 'Z') {
+			return bytes.ToLower(bytes.ToUpper(name))
+		}
+	}
+	return name
+}
 
 // plainName refuses what no name of our own formats looks like.
-func plainName(name string) string {
-	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
-		return ""
+func plainName(name []byte) []byte {
+	for _, b := range name {
+		if (b < 'a' || b > 'z') && (b < '0' || b > '9') && b != '_' {
+			return nil
+		}
 	}
 	return name
 }

@@ -3,7 +3,9 @@ package strictjson
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -77,4 +79,24 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestRepetitionIsFoundHoweverManyNamesThereAre(t *testing.T) {
+	t.Parallel()
+	for n := 1; n < 3*fewNames; n++ {
+		var names []string
+		for i := range n {
+			names = append(names, fmt.Sprintf(`"n%d":{"n%d":1}`, i, i))
+		}
+		distinct := strings.Join(names, ",")
+		var into map[string]any
+		if err := DecodeKnown([]byte("{"+distinct+"}"), &into); err != nil || len(into) != n {
+			t.Fatalf("%d names: %d read, %v", n, len(into), err)
+		}
+		for i := range n {
+			if got := reasonOf(t, DecodeKnown(fmt.Appendf(nil, `{%s,"N%d":1}`, distinct, i), &into)); got != ReasonRepeated {
+				t.Fatalf("name %d of %d: %q", i, n, got)
+			}
+		}
+	}
 }
