@@ -20,7 +20,7 @@ func firstLook(o order.Order) order.Order {
 	},
 	{
 		name:  "a message that was maybe sent is sent again",
-		edits: []edit{{"engine/message_run.go", `if !job.via.traits.Repeatable {`, `if !job.via.traits.Repeatable && false {`}},
+		edits: []edit{{"engine/message_send.go", `if !job.via.traits.Repeatable {`, `if !job.via.traits.Repeatable && false {`}},
 		test:  "./engine TestAMessageThatWasMaybeSent",
 	},
 	{
@@ -103,7 +103,7 @@ func firstLook(o order.Order) order.Order {
 	},
 	{
 		name:  "a sender that comes back late leaves its message waiting",
-		edits: []edit{{"engine/message_run.go", `if r.Status == notify.StatusWaiting { // which`, `if false { // which`}},
+		edits: []edit{{"engine/message_send.go", `if r.Status == notify.StatusWaiting { // which`, `if false { // which`}},
 		test:  "./engine TestASenderThatComesBack",
 	},
 	{
