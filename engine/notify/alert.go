@@ -94,8 +94,8 @@ var alertWords = map[string]map[AlertKind]string{
 		AlertBreakerClosed: "Works again: %d", AlertLateOrders: "Many payers wait long: %d. Consider an announcement",
 	},
 	"zh-CN": {
-		AlertCaseOpened: "新增待人工处理事项 %d 个", AlertBreakerOpened: "出现故障、暂停调用:%d 个",
-		AlertBreakerClosed: "已恢复:%d 个", AlertLateOrders: "有 %d 笔订单长时间未确认,可考虑发布公告",
+		AlertCaseOpened: "新增待人工处理事项 %d 个", AlertBreakerOpened: "出现故障、暂停调用：%d 个",
+		AlertBreakerClosed: "已恢复：%d 个", AlertLateOrders: "有 %d 笔订单长时间未确认，可考虑发布公告",
 	},
 }
 

@@ -8,8 +8,8 @@ var reasons = map[string]struct{ stop, link, mail string }{
 		"You get this because this address was left on the payment page of the order. If that was not you, end it with the link below.",
 	},
 	"zh-CN": {
-		"此号码是在付款页面上留下的,非本人操作请回复STOP退订。", "此号码是在付款页面上留下的,非本人操作请点此退订:",
-		"收到这封邮件,是因为有人在这笔订单的付款页面上留下了此邮箱。如果不是您本人,请点下方链接退订。",
+		"此号码是在付款页面上留下的，非本人操作请回复STOP退订。", "此号码是在付款页面上留下的，非本人操作请点此退订：",
+		"收到这封邮件，是因为有人在这笔订单的付款页面上留下了此邮箱。如果不是您本人，请点下方链接退订。",
 	},
 }
 

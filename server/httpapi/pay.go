@@ -202,7 +202,7 @@ func (a *api) sendPage(c *fiber.Ctx, status int, merchant string, html []byte) e
 const apology = `<!doctype html>
 <html lang="zh-CN"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <meta name="robots" content="noindex"><meta http-equiv="refresh" content="5"><title>请稍候 · One moment</title>
-<h1>页面暂时打不开</h1><p>这不影响您的付款。页面几秒后会自动重试,请不要重复支付。</p>
+<h1>页面暂时打不开</h1><p>这不影响您的付款。页面几秒后会自动重试，请不要重复支付。</p>
 <h1 lang="en">One moment, please</h1><p lang="en">We can't show this page right now. Your payment isn't affected. The page tries again in a few seconds; please don't pay again.</p>
 </html>
 `

@@ -30,8 +30,8 @@ var unsubscribeTexts = map[string]map[string]string{
 		"button": "Yes, stop them", "done": "Done. You won't get these messages any more.", "expired": "This link has expired.",
 	},
 	"zh-CN": {
-		"title": "消息设置", "ask": "不再接收这类消息吗?与付款本身有关的消息仍会发给您。",
-		"button": "是的,不再接收", "done": "好的,您不会再收到这类消息。", "expired": "链接已失效。",
+		"title": "消息设置", "ask": "不再接收这类消息吗？与付款本身有关的消息仍会发给您。",
+		"button": "是的，不再接收", "done": "好的，您不会再收到这类消息。", "expired": "链接已失效。",
 	},
 }
 
