@@ -30,7 +30,7 @@ ON CONFLICT (payer, channel) DO UPDATE SET at = excluded.at`
 ON CONFLICT (fingerprint) DO UPDATE SET provider = excluded.provider, code = excluded.code, at = excluded.at`
 	// Who answered STOP, or complained, is not brought back by whoever types the number.
 	sqlDropDead = `DELETE FROM dead_addresses WHERE fingerprint = $1 AND NOT (channel = 'sms' AND code IN ('unsubscribed', 'blocked'))`
-	sqlOptIns   = `SELECT channel, fingerprint, address, locale, order_no, wording, at FROM opt_ins
+	sqlOptIns   = `SELECT payer, channel, fingerprint, address, locale, order_no, wording, at FROM opt_ins
 WHERE payer = $1 AND ended_at = 0 ORDER BY at DESC, fingerprint LIMIT $2`
 	sqlOptOuts     = `SELECT channel FROM opt_outs WHERE payer = $1 ORDER BY channel`
 	sqlDeadAddress = `SELECT COUNT(*) FROM dead_addresses WHERE fingerprint = $1`
@@ -125,26 +125,29 @@ func (e *encoded) encodeMessages(seals *sealer) (err error) {
 	return err
 }
 
+// scanOptIn reads the columns that both lists of wishes select, and unseals the address.
+func (s *Store) scanOptIn(r row) (engine.OptIn, error) {
+	var in engine.OptIn
+	var address string
+	var at int64
+	if err := r.Scan(&in.Payer, &in.Channel, &in.Fingerprint, &address, &in.Locale, &in.OrderNo, &in.Wording, &at); err != nil {
+		return in, err
+	}
+	in.At = order.Time(at)
+	opened, err := s.sealer.unseal(address, placeOfOptIn(in))
+	if err != nil {
+		return in, err
+	}
+	return in, decode(opened, &in.To)
+}
+
 // OptIns returns a payer's wishes; see engine.MessageStore.
 func (s *Store) OptIns(ctx context.Context, payer string) ([]engine.OptIn, []notify.Channel, error) {
 	rows, err := s.reads.optIns.QueryContext(ctx, payer, maxOptIns)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read opt-ins: %w", err)
 	}
-	list, err := collect(rows, func(r row) (engine.OptIn, error) {
-		in := engine.OptIn{Payer: payer}
-		var address string
-		var at int64
-		if err := r.Scan(&in.Channel, &in.Fingerprint, &address, &in.Locale, &in.OrderNo, &in.Wording, &at); err != nil {
-			return in, err
-		}
-		in.At = order.Time(at)
-		opened, err := s.sealer.unseal(address, placeOfOptIn(in))
-		if err != nil {
-			return in, err
-		}
-		return in, decode(opened, &in.To)
-	})
+	list, err := collect(rows, s.scanOptIn)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read opt-ins: %w", err)
 	}

@@ -6,11 +6,10 @@ import (
 
 	"anxin/engine"
 	"anxin/engine/notify"
-	"anxin/engine/order"
 )
 
 const (
-	sqlOptInsTo = `SELECT payer, address, locale, order_no, wording, at FROM opt_ins
+	sqlOptInsTo = `SELECT payer, channel, fingerprint, address, locale, order_no, wording, at FROM opt_ins
 WHERE channel = $1 AND fingerprint = $2 AND ended_at = 0 ORDER BY payer LIMIT $3`
 	sqlRenewOptIn = `UPDATE opt_ins SET fingerprint = $4, address = $5
 WHERE payer = $1 AND channel = $2 AND fingerprint = $3 AND ended_at = 0
@@ -23,20 +22,7 @@ func (s *Store) OptInsTo(ctx context.Context, c notify.Channel, fingerprint stri
 	if err != nil {
 		return nil, fmt.Errorf("read opt-ins: %w", err)
 	}
-	list, err := collect(rows, func(r row) (engine.OptIn, error) {
-		in := engine.OptIn{Channel: c, Fingerprint: fingerprint}
-		var address string
-		var at int64
-		if err := r.Scan(&in.Payer, &address, &in.Locale, &in.OrderNo, &in.Wording, &at); err != nil {
-			return in, err
-		}
-		in.At = order.Time(at)
-		opened, err := s.sealer.unseal(address, placeOfOptIn(in))
-		if err != nil {
-			return in, err
-		}
-		return in, decode(opened, &in.To)
-	})
+	list, err := collect(rows, s.scanOptIn)
 	if err != nil {
 		return nil, fmt.Errorf("read opt-ins: %w", err)
 	}
