@@ -39,7 +39,10 @@
 //
 // A claim promises the first query three seconds later: the order says next_attempt_at,
 // and a query task with that due time is committed beside it. Near-due tasks are leased
-// ahead and wait in memory, so the tick fires at its time and not at a poll. The handler
+// ahead and wait in memory, so the tick fires at its time and not at a poll. Tasks that wait
+// for nothing but the store are read and written together when they come due together, and
+// as many as fit one group of the store may be on their way, so that none begins late
+// because the disk takes its time with those before it. The handler
 // commits retry.started (fenced: a worker that lost its lease is refused), asks the
 // channel, and commits what came of it: a new state, or the next promise. Whatever the
 // answer, time alone settles nothing: a schedule that runs out opens a case.

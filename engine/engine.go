@@ -139,7 +139,7 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	e.alerts = newAlerts(told)
 	e.runner = newRunner(deps.Store,
 		map[TaskKind]handler{TaskQuery: e.runQuery, TaskDeliver: e.runDeliver, TaskProcess: e.runProcess, TaskSettle: e.runSettle, TaskNotify: e.runNotify},
-		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: storeWorkers, TaskStage: batchWorkers, TaskSettle: 1, TaskNotify: notifyWorkers},
+		map[TaskKind]int{TaskQuery: cfg.QueryWorkers, TaskDeliver: cfg.SendWorkers, TaskProcess: storeWorkers, TaskSettle: 1, TaskNotify: notifyWorkers},
 		deps.Log)
 	e.sightings = batch.New("sightings", maxSightings, deps.Store.WriteSightings, deps.Log)
 	e.runner.gate, e.runner.putOff = e.gates, e.runDefers

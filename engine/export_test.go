@@ -22,6 +22,18 @@ func NewRunner(tasks TaskStore, handlers map[TaskKind]Handler, limits map[TaskKi
 	return &Runner{newRunner(tasks, handlers, limits, log)}
 }
 
+// BatchTasks bounds the tasks of a lane that run together at a time, BatchSize those of one
+// batch.
+const (
+	BatchTasks = batchTasks
+	BatchSize  = batchSize
+)
+
+// RunTogether has a handler take the tasks of a kind in batches.
+func (r *Runner) RunTogether(kind TaskKind, h func(context.Context, []Task)) {
+	r.r.batches = map[TaskKind]batchHandler{kind: h}
+}
+
 func (r *Runner) Run(ctx context.Context) { r.r.run(ctx) }
 
 // Begin, Lease and Committed are the three steps of a commit, apart, so that a test can

@@ -59,13 +59,15 @@ type runner struct {
 
 	wake chan struct{} // the head of the heap changed
 
-	mu     sync.Mutex // guards what follows
-	due    dueHeap
-	held   map[TaskKey][]lease // what this node holds; see supersedeLocked for why a list
-	clock  uint64              // rises with every begin
-	lanes  map[lane]*laneState
-	closed bool
-	wg     sync.WaitGroup // running handlers
+	mu    sync.Mutex // guards what follows
+	due   dueHeap
+	held  map[TaskKey][]lease // what this node holds; see supersedeLocked for why a list
+	clock uint64              // rises with every begin
+	lanes map[lane]*laneState
+	// starting are the lanes that have tasks ready, while the lock is held.
+	starting []lane
+	closed   bool
+	wg       sync.WaitGroup // running handlers
 }
 
 // lease is a task that this node was given.
@@ -192,6 +194,7 @@ func (r *runner) run(ctx context.Context) {
 func (r *runner) fire(ctx context.Context) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.startLocked(ctx)
 	now := time.Now()
 	for len(r.due) > 0 {
 		t := r.due[0]
@@ -200,7 +203,7 @@ func (r *runner) fire(ctx context.Context) time.Duration {
 			return wait
 		}
 		heap.Pop(&r.due)
-		r.dispatchLocked(ctx, t, order.At(now))
+		r.dispatchLocked(t, order.At(now))
 	}
 	return time.Hour
 }
