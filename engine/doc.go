@@ -69,12 +69,12 @@
 //
 // # Fencing
 //
-// A task is a row with a due time, a lease and a token. Every write of the row changes
-// the token; every commit of a handler carries the token it was given and is refused
-// once the row has another. A worker that was paused, or believed dead, can therefore
-// finish its call but never its commit.
+// A task is a row with a due time, and has a lease and a token while somebody holds it.
+// Every write of the task changes the token; every commit of a handler carries the token it
+// was given and is refused once the task has another, or none. A worker that was paused,
+// or believed dead, can therefore finish its call but never its commit.
 //
-// What a node holds in memory is a hint, the row is the truth. Where the two may differ
+// What a node holds in memory is a hint, the store is the truth. Where the two may differ
 // (a commit and a claim of one task return in either order) the node fires both and lets
 // the fence decide. A task that waited long for its turn is leased anew before it runs,
 // so that a backlog is worked off however long it is.

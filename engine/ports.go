@@ -93,7 +93,9 @@ type PauseReader interface {
 	Pauses(ctx context.Context) ([]Pause, error)
 }
 
-// TaskClaimer hands out due tasks.
+// TaskClaimer hands out due tasks. A store that several processes write to keeps leases
+// and tokens with its tasks; one that belongs to a single process may keep them in memory,
+// since they are worth nothing after it: a task that a dead process held is free at once.
 type TaskClaimer interface {
 	// ClaimTasks leases at most limit live tasks that are due by dueBy and whose lease
 	// ended before now, earliest first, and gives each the fencing token and the new
@@ -184,7 +186,8 @@ type TaskWrite struct {
 	Delete bool
 }
 
-// Fence makes a commit conditional on still holding a task's lease.
+// Fence makes a commit conditional on still holding a task's lease. One that has ended is
+// held until another takes the task; a task that was written free is held by nobody.
 type Fence struct {
 	TaskKey
 	Token int64

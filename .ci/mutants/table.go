@@ -8,8 +8,8 @@ type mutant struct {
 	name  string
 	edits []edit
 	test  string // package and -run of a smaller check that has to catch it; "" = none
-	// queue says that only several nodes at one store would notice, which the chaos suite
-	// does not run.
+	// queue says that only several nodes at one store would notice, or a transaction that
+	// fails: the chaos suite has neither.
 	queue bool
 }
 
@@ -41,24 +41,28 @@ var intakeMutants = []mutant{
 		test: "./engine .",
 	},
 	{
-		name: "no fencing",
-		edits: []edit{
-			{"engine/store/commit.go", `(err == nil && token != f.Token)`, `(err == nil && token != f.Token && false)`},
-			{"engine/store/statements.go", `AND token = $14)`, `AND (token = $14 OR TRUE))`},
-		},
+		name:  "no fencing",
+		edits: []edit{{"engine/store/leases.go", `ok && held.LeaseUntil != 0 && held.Token == f.Token`, `ok || held == nil`}},
 		test:  "./engine TestTheTaskQueueDoesWhatItsModelDoes",
 		queue: true,
 	},
 	{
 		name:  "a lease never ends",
-		edits: []edit{{"engine/store/statements.go", `lease_until <> 0 AND lease_until < $4`, `lease_until <> 0 AND lease_until < $4 AND lease_until < 0`}},
+		edits: []edit{{"engine/store/leases.go", `l.running.list[0].LeaseUntil < now`, `l.running.list[0].LeaseUntil < min(now, 1)`}},
 		test:  "./engine TestTheTaskQueueDoesWhatItsModelDoes",
 		queue: true,
 	},
 	{
-		name:  "a dead process keeps its leases",
-		edits: []edit{{"engine/store/statements.go", `WHERE lease_until <> 0` + "`" + "\n\n\tsqlInsertOrder", `WHERE lease_until < 0` + "`" + "\n\n\tsqlInsertOrder"}},
+		name:  "leases outlive the rollback of what they came with",
+		edits: []edit{{"engine/store/leases.go", `slices.Backward(l.undo)`, `slices.Backward(l.undo[:0])`}},
 		test:  "./engine/store .",
+		queue: true,
+	},
+	{
+		name:  "what is written where claims have read already is forgotten",
+		edits: []edit{{"engine/store/leases.go", `t.LeaseUntil == 0 && l.frontier.before(taskPlace{due: t.DueAt})`, `t.LeaseUntil == 0`}},
+		test:  "./engine/store .",
+		queue: true,
 	},
 	{
 		name: "seq skips numbers",

@@ -79,10 +79,8 @@ func (e *encoded) write(ctx context.Context, w *writes) error {
 }
 
 func (e *encoded) check(ctx context.Context, w *writes) error {
-	if e.Order == nil || e.Expect == 0 { // else it is part of the order's update
-		if err := e.checkFence(ctx, w); err != nil {
-			return err
-		}
+	if e.Fence != nil && !w.leases.holds(e.Fence) {
+		return engine.ErrFenced
 	}
 	if err := e.checkCallbacks(ctx, w); err != nil {
 		return err
@@ -98,22 +96,6 @@ func (e *encoded) check(ctx context.Context, w *writes) error {
 	}
 	if k := e.Key; k != nil {
 		return absent(ctx, engine.ErrKeyUsed, w.keyExists, k.OrderNo, k.Key)
-	}
-	return nil
-}
-
-func (e *encoded) checkFence(ctx context.Context, w *writes) error {
-	f := e.Fence
-	if f == nil {
-		return nil
-	}
-	var token int64
-	err := w.taskFence.one(ctx, f.OrderNo, string(f.Kind), f.Target).Scan(&token)
-	switch {
-	case errors.Is(err, sql.ErrNoRows) || (err == nil && token != f.Token):
-		return engine.ErrFenced
-	case err != nil:
-		return fmt.Errorf("check fence: %w", err)
 	}
 	return nil
 }
@@ -184,10 +166,6 @@ func (e *encoded) insertOrder(ctx context.Context, w *writes, o *order.Order, di
 func (e *encoded) updateOrder(ctx context.Context, w *writes, o *order.Order, diagnosis string, live int) error {
 	args := []any{o.Seq, diagnosis, string(o.Stage), int64(o.UpdatedAt), e.state, e.contact, string(o.Status()), live, o.OrderNo, e.Expect}
 	statements := []*prepared{w.updateOrder, w.turnOrder}
-	if f := e.Fence; f != nil {
-		statements = []*prepared{w.updateFenced, w.turnFenced}
-		args = append(args, f.OrderNo, string(f.Kind), f.Target, f.Token)
-	}
 	if e.turns() {
 		statements = statements[1:]
 	}
@@ -195,9 +173,6 @@ func (e *encoded) updateOrder(ctx context.Context, w *writes, o *order.Order, di
 		if changed, err := w.run(ctx, "write order", statement, args...); err != nil || changed > 0 {
 			return err
 		}
-	}
-	if err := e.checkFence(ctx, w); err != nil {
-		return err
 	}
 	return engine.ErrConflict
 }
@@ -212,23 +187,6 @@ func (e *encoded) turns() bool {
 func (e *encoded) writeEvents(ctx context.Context, w *writes) error {
 	for i, ev := range e.Events {
 		if _, err := w.run(ctx, "write event", w.insertEvent, ev.OrderNo, ev.Seq, string(ev.Type), int64(ev.At), e.events[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *encoded) writeTasks(ctx context.Context, w *writes) error {
-	for _, t := range e.Tasks {
-		key, values := []any{t.OrderNo, string(t.Kind), t.Target}, []any{int64(t.DueAt), t.Tries, t.Token, int64(t.LeaseUntil)}
-		statement, args := w.putTask, slices.Concat(key, values)
-		switch {
-		case t.Delete:
-			statement, args = w.deleteTask, key
-		case e.Fence != nil && t.TaskKey == e.Fence.TaskKey: // it is there
-			statement, args = w.moveTask, slices.Concat(values, key)
-		}
-		if _, err := w.run(ctx, "write task", statement, args...); err != nil {
 			return err
 		}
 	}

@@ -14,8 +14,7 @@
 //	                                  checkpointer: copies the log into the database
 //
 // Commits of one group must not harm one another. Each one's checks (callback, key, fence)
-// precede its first write, or are part of it (seq, and the fence of who changes an order),
-// so a refused commit has written nothing and its neighbours go on. One request may stand for many commits (CommitEach), which spares
+// precede its first write, or are part of it (seq), so a refused commit has written nothing and its neighbours go on. One request may stand for many commits (CommitEach), which spares
 // their callers the waiting for one another. When a statement fails for any other reason, the transaction is
 // rolled back and run again without the culprit.
 //
@@ -30,8 +29,11 @@
 // # One process
 //
 // A SQLite store belongs to one process, which a lock file beside the database
-// enforces. So when it is opened, every lease in it is of a process that is dead, and
-// all of them are released at once instead of being waited for. And so the newest seqs
-// of orders can be remembered (seqs.go): the hub asks for those of all watched orders
-// every few seconds. A database that several processes write to has to be asked.
+// enforces. So the leases of tasks are worth nothing once it has ended, and are kept in
+// memory (leases.go): to claim a task is no write, to check a fence no read, and a
+// process that starts waits for no lease of one that is dead. Leases and rows change
+// together: what a transaction did to leases is undone when it is rolled back. For the
+// same reason the newest seqs of orders can be remembered (seqs.go): the hub asks for those
+// of all watched orders every few seconds. A database that several processes write to has
+// to be asked, and has to keep its leases in rows.
 package store

@@ -13,7 +13,6 @@ const (
 	sqlPutPause = `INSERT INTO pauses (kind, target, until, since, actor, reason) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (kind, target) DO UPDATE
 SET until = excluded.until, since = excluded.since, actor = excluded.actor, reason = excluded.reason`
-	sqlRecallTasks = `UPDATE tasks SET due_at = $1 WHERE lease_until = 0 AND kind = $2 AND target IN ($3, $3 || '/refund') AND due_at >= $4 AND due_at < $5`
 )
 
 // Pauses returns the pauses; see engine.PauseReader.
@@ -41,10 +40,8 @@ func (e *encoded) writePause(ctx context.Context, w *writes) error {
 			return err
 		}
 	}
-	r := e.Recall
-	if r == nil {
+	if e.Recall == nil {
 		return nil
 	}
-	_, err := w.run(ctx, "recall tasks", w.recallTasks, int64(r.DueAt), string(r.Kind), r.Target, int64(r.From), int64(r.Before))
-	return err
+	return w.recall(ctx, e.Recall)
 }

@@ -31,7 +31,7 @@ WHERE w.order_no = $1 AND (w.seq > $2 OR (w.seq = $2 AND w.id > $3)) AND w.seq <
 	sqlEndpoint  = `SELECT gone_at, disabled_at FROM endpoints WHERE backend = $1`
 	sqlEndpoints = `SELECT backend, gone_at, disabled_at FROM endpoints`
 	sqlParked    = `SELECT order_no, due_at, tries FROM tasks
-WHERE lease_until = 0 AND due_at >= $1 AND kind = $2 AND target = $3 ORDER BY due_at, order_no LIMIT $4`
+WHERE due_at >= $1 AND kind = $2 AND target = $3 ORDER BY due_at, order_no LIMIT $4`
 )
 
 // maxRows bounds what one call returns, so that no caller can make the store hold a

@@ -8,8 +8,6 @@ import (
 
 // The statements of the writer, in the SQL that SQLite and PostgreSQL share.
 const (
-	sqlReleaseLeases = `UPDATE tasks SET lease_until = 0, token = 0 WHERE lease_until <> 0`
-
 	sqlInsertOrder = `INSERT INTO orders (order_no, seq, status, channel, diagnosis, stage, created_at, updated_at, state, contact, backend, live)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (order_no) DO NOTHING`
 	// What an update names makes SQLite write its index entries again, and those of the
@@ -19,23 +17,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (order_no
 WHERE order_no = $9 AND seq = $10`
 	sqlUpdateOrder = `UPDATE orders SET seq = $1, diagnosis = $2, stage = $3, updated_at = $4, state = $5, contact = $6
 WHERE status = $7 AND live = $8 AND order_no = $9 AND seq = $10`
-	sqlFenced      = ` AND EXISTS (SELECT 1 FROM tasks WHERE order_no = $11 AND kind = $12 AND target = $13 AND token = $14)`
 	sqlInsertEvent = `INSERT INTO events (order_no, seq, type, at, event) VALUES ($1, $2, $3, $4, $5)`
-
-	sqlTaskFence = `SELECT token FROM tasks WHERE order_no = $1 AND kind = $2 AND target = $3`
-	sqlPutTask   = `INSERT INTO tasks (order_no, kind, target, due_at, tries, token, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (order_no, kind, target) DO UPDATE
-SET due_at = excluded.due_at, tries = excluded.tries, token = excluded.token, lease_until = excluded.lease_until`
-	sqlMoveTask   = `UPDATE tasks SET due_at = $1, tries = $2, token = $3, lease_until = $4 WHERE order_no = $5 AND kind = $6 AND target = $7`
-	sqlDeleteTask = `DELETE FROM tasks WHERE order_no = $1 AND kind = $2 AND target = $3`
-	// Free tasks and those whose lease has ended are found through an index each.
-	sqlClaimTasks = `UPDATE tasks SET token = $1, lease_until = $2 WHERE id IN (
-SELECT id FROM (
-SELECT * FROM (SELECT id, due_at FROM tasks WHERE lease_until = 0 AND due_at <= $3 ORDER BY due_at LIMIT $5) AS free
-UNION ALL
-SELECT id, due_at FROM tasks WHERE lease_until <> 0 AND lease_until < $4 AND due_at <= $3
-) AS claimable ORDER BY due_at LIMIT $5)
-RETURNING order_no, kind, target, due_at, tries`
 
 	sqlCallbackExists = `SELECT 1 FROM callbacks WHERE channel = $1 AND dedupe_key = $2`
 	sqlInsertCallback = `INSERT INTO callbacks (channel, dedupe_key, order_no, state, notification, raw, received_at)
@@ -83,13 +65,14 @@ type writes struct {
 	changed int64 // rows since the store was opened
 	newest  *newest
 	written []orderSeq // by the transaction that is open
+	leases  *leases
 
 	beginTx, commitTx, rollbackTx                   *prepared
 	insertOrder, insertEvent                        *prepared
-	turnOrder, turnFenced                           *prepared // status or live may change
-	updateOrder, updateFenced                       *prepared // neither does
-	taskFence, putTask, moveTask, deleteTask        *prepared
-	claimTasks                                      *prepared
+	turnOrder                                       *prepared // status or live may change
+	updateOrder                                     *prepared // neither does
+	readDueTasks, putTask, moveTask                 *prepared
+	deleteTask, deleteRow                           *prepared
 	callbackExists, insertCallback, settleCallback  *prepared
 	insertEntry, weighEntry, dropEntry              *prepared
 	insertRejected, trimRejected, dropRejected      *prepared
@@ -114,13 +97,13 @@ type writes struct {
 }
 
 func prepareWrites(link *link, seqs *newest) (*writes, error) {
-	w := &writes{link: link, newest: seqs}
+	w := &writes{link: link, newest: seqs, leases: newLeases()}
 	for text, into := range map[string]**prepared{
 		sqlBegin: &w.beginTx, `COMMIT`: &w.commitTx, `ROLLBACK`: &w.rollbackTx,
 		sqlInsertOrder: &w.insertOrder, sqlInsertEvent: &w.insertEvent,
-		sqlTurnOrder: &w.turnOrder, sqlTurnOrder + sqlFenced: &w.turnFenced,
-		sqlUpdateOrder: &w.updateOrder, sqlUpdateOrder + sqlFenced: &w.updateFenced,
-		sqlTaskFence: &w.taskFence, sqlPutTask: &w.putTask, sqlMoveTask: &w.moveTask, sqlDeleteTask: &w.deleteTask, sqlClaimTasks: &w.claimTasks,
+		sqlTurnOrder: &w.turnOrder, sqlUpdateOrder: &w.updateOrder,
+		sqlDueTasks: &w.readDueTasks, sqlPutTask: &w.putTask, sqlMoveTask: &w.moveTask,
+		sqlDeleteTask: &w.deleteTask, sqlDeleteRow: &w.deleteRow,
 		sqlCallbackExists: &w.callbackExists, sqlInsertCallback: &w.insertCallback, sqlSettleCallback: &w.settleCallback,
 		sqlInsertEntry: &w.insertEntry, sqlWeighEntry: &w.weighEntry, sqlDropEntry: &w.dropEntry,
 		sqlInsertRejected: &w.insertRejected, sqlTrimRejected: &w.trimRejected, sqlDropRejected: &w.dropRejected,
@@ -157,6 +140,7 @@ func (w *writes) begin(ctx context.Context) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	w.written = w.written[:0]
+	w.leases.begin()
 	return nil
 }
 
@@ -171,7 +155,10 @@ func (w *writes) commit(ctx context.Context) error {
 
 // rollback has no error to report: SQLite may have rolled back by itself (disk full),
 // and what is left open is seen by the next begin.
-func (w *writes) rollback(ctx context.Context) { _, _ = w.rollbackTx.run(ctx) }
+func (w *writes) rollback(ctx context.Context) {
+	_, _ = w.rollbackTx.run(ctx)
+	w.leases.rollback()
+}
 
 // run executes a statement that returns no rows and says how many it changed.
 func (w *writes) run(ctx context.Context, step string, statement *prepared, args ...any) (int64, error) {

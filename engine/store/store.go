@@ -120,9 +120,6 @@ func (s *Store) open(ctx context.Context, path string, opts Options, limits logL
 	if err := migrateFile(ctx, path); err != nil {
 		return err
 	}
-	if _, err := link.once(ctx, sqlReleaseLeases); err != nil {
-		return fmt.Errorf("release leases of the process before: %w", err)
-	}
 	statements, err := prepareWrites(link, s.newest)
 	if err != nil {
 		return err

@@ -108,7 +108,7 @@ func testRefusalWritesNothing(t *testing.T, s engine.Store) {
 	stored := callback("A1", "stored", engine.CallbackPending)
 	commit(t, s, engine.Commit{Callbacks: []engine.Callback{stored}, Key: &engine.Key{OrderNo: "A1", Key: "used", Hash: "h", Seq: 1, At: start}})
 	held := task("A1", 0)
-	held.Token = 5
+	held.Token, held.LeaseUntil = 5, start.Add(time.Second)
 	commit(t, s, put(held))
 	commit(t, s, engine.Commit{Webhooks: []engine.Webhook{webhook("old", "A1", 1)}})
 

@@ -39,4 +39,11 @@ func testRecall(t *testing.T, s engine.Store) {
 	for _, task := range got {
 		equal(t, "due", task.DueAt, start.Add(time.Second))
 	}
+	for _, task := range claim(t, s, 2*time.Hour, 8, 10) {
+		if task.OrderNo == "leased" {
+			equal(t, "due of what was leased", task.DueAt, leased.DueAt)
+			return
+		}
+	}
+	t.Error("what was leased is gone")
 }

@@ -146,7 +146,7 @@ func testListedAsItIs(t *testing.T, s engine.Store) {
 	}
 	free, fenced := created(t, s, "A1"), created(t, s, "A2")
 	held := task("A2", 0)
-	held.Token = 5
+	held.Token, held.LeaseUntil = 5, start.Add(time.Hour)
 	commit(t, s, put(held))
 	fence := &engine.Fence{TaskKey: held.TaskKey, Token: 5}
 	listed("registered", order.StatusAwaiting, "A1", "A2")
