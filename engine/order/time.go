@@ -14,6 +14,12 @@ type Time int64
 // wireLayout is RFC 3339 with exactly three fractional digits.
 const wireLayout = "2006-01-02T15:04:05.000Z"
 
+// maxYear is the last one that the wire form has room for, maxTime its last millisecond.
+const (
+	maxYear      = 9999
+	maxTime Time = 253_402_300_799_999
+)
+
 // At returns t cut to milliseconds.
 func At(t time.Time) Time {
 	if t.IsZero() {
@@ -54,8 +60,25 @@ func (t Time) AppendTo(text []byte) []byte {
 	if t == 0 {
 		return text
 	}
-	return t.Std().AppendFormat(text, wireLayout)
+	std := t.Std()
+	year, month, day := std.Date()
+	if year < 0 || year > maxYear {
+		return std.AppendFormat(text, wireLayout) // no wire form, but for a log
+	}
+	// AppendFormat reads the layout anew each time; a stored order has ten times in it.
+	hour, minute, second := std.Clock()
+	text = append(digits(digits(text, year/100), year%100), '-')
+	text = append(digits(text, int(month)), '-')
+	text = append(digits(text, day), 'T')
+	text = append(digits(text, hour), ':')
+	text = append(digits(text, minute), ':')
+	text = append(digits(text, second), '.')
+	milli := std.Nanosecond() / int(time.Millisecond)
+	return append(digits(append(text, byte('0'+milli/100)), milli%100), 'Z')
 }
+
+// digits appends a number below 100.
+func digits(text []byte, n int) []byte { return append(text, byte('0'+n/10), byte('0'+n%10)) }
 
 // MarshalJSON writes the wire form, or null when unset.
 func (t Time) MarshalJSON() ([]byte, error) {
@@ -77,13 +100,23 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return fmt.Errorf("time is not a JSON string")
 	}
+	read, err := ParseTime(s)
+	if err != nil {
+		return err
+	}
+	*t = read
+	return nil
+}
+
+// ParseTime reads what UnmarshalJSON does, without the quotes.
+func ParseTime(s string) (Time, error) {
 	parsed, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return fmt.Errorf("time %q is not RFC 3339", clip(s, 40))
+		return 0, fmt.Errorf("time %q is not RFC 3339", clip(s, 40))
 	}
-	if y := parsed.UTC().Year(); y > 9999 || At(parsed) <= 0 {
-		return fmt.Errorf("time %q is out of range", clip(s, 40))
+	at := At(parsed)
+	if at <= 0 || at > maxTime {
+		return 0, fmt.Errorf("time %q is out of range", clip(s, 40))
 	}
-	*t = At(parsed)
-	return nil
+	return at, nil
 }

@@ -140,7 +140,7 @@ func (s *sealer) encodeOrder(o order.Order) (state, personal string, err error) 
 	c := contact{o.Payer.Phone, o.Payer.Email, o.Payer.Push}
 	o.Payer.Phone, o.Payer.Email, o.Payer.Push = "", "", nil
 	if c.Phone != "" || c.Email != "" || len(c.Push) > 0 {
-		if personal, err = encode(c); err != nil {
+		if personal, err = contactForm.text(reflect.ValueOf(&c).Elem()); err != nil {
 			return "", "", err
 		}
 		if personal, err = s.seal(personal, o.OrderNo); err != nil {
@@ -159,7 +159,7 @@ func (s *sealer) decodeOrder(state, personal string) (order.Order, error) {
 	into := orderPool.Get().(*order.Order) //nolint:forcetypeassert // it holds nothing else
 	defer orderPool.Put(into)
 	*into = order.Order{}
-	if err := decode(state, into); err != nil {
+	if err := orderForm.read(state, reflect.ValueOf(into).Elem()); err != nil {
 		return order.Order{}, err
 	}
 	o := *into
@@ -169,7 +169,7 @@ func (s *sealer) decodeOrder(state, personal string) (order.Order, error) {
 			return order.Order{}, err
 		}
 		var c contact
-		if err := decode(personal, &c); err != nil {
+		if err := contactForm.read(personal, reflect.ValueOf(&c).Elem()); err != nil {
 			return order.Order{}, err
 		}
 		o.Payer.Phone, o.Payer.Email, o.Payer.Push = c.Phone, c.Email, c.Push

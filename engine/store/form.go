@@ -11,8 +11,8 @@ import (
 	"anxin/engine/order"
 )
 
-// form writes the JSON of one struct type as encoding/json does, at a fifth of its cost:
-// every commit writes an order and its events. It is made of the type, as sparse is.
+// form writes the JSON of one struct type as encoding/json does, and reads it, at a fifth of
+// its cost: every commit reads and writes an order. It is made of the type, as sparse is.
 type form []member
 
 // member is one field of a form.
@@ -21,13 +21,15 @@ type member struct {
 	name  string // with quotes and colon
 	omit  func(reflect.Value) bool
 	write writeValue
+	read  readValue
 }
 
 type writeValue func(to []byte, v reflect.Value) ([]byte, error)
 
 var (
-	orderForm = newForm(storedOrder)
-	eventForm = newForm(storedEvent)
+	orderForm   = newForm(storedOrder)
+	eventForm   = newForm(storedEvent)
+	contactForm = newForm(reflect.TypeFor[contact]())
 )
 
 func newForm(t reflect.Type) form {
@@ -38,7 +40,7 @@ func newForm(t reflect.Type) form {
 		if name == "-" {
 			continue
 		}
-		m := member{index: i, name: strconv.Quote(name) + ":", write: writerOf(field.Type)}
+		m := member{index: i, name: strconv.Quote(name) + ":", write: writerOf(field.Type), read: readerOf(field.Type)}
 		switch options {
 		case "omitzero":
 			m.omit = reflect.Value.IsZero
@@ -120,10 +122,22 @@ func writeTime(to []byte, v reflect.Value) ([]byte, error) {
 // writeString leaves to encoding/json what needs an escape.
 func writeString(to []byte, v reflect.Value) ([]byte, error) {
 	s := v.String()
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, escaped) {
+	if !plain(s) {
 		return writeAny(to, v)
 	}
 	return append(append(append(to, '"'), s...), '"'), nil
+}
+
+func plain(s string) bool {
+	for i := range len(s) {
+		switch b := s[i]; {
+		case b >= utf8.RuneSelf:
+			return utf8.ValidString(s) && !strings.ContainsFunc(s, escaped)
+		case escaped(rune(b)):
+			return false
+		}
+	}
+	return true
 }
 
 func escaped(r rune) bool {

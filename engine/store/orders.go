@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -142,13 +143,13 @@ func (s *Store) OrdersByNo(ctx context.Context, orderNos []string) (map[string]o
 func (s *Store) Views(ctx context.Context, orderNos []string, each func(*order.Order) error) error {
 	o := orderPool.Get().(*order.Order) //nolint:forcetypeassert // it holds nothing else
 	defer orderPool.Put(o)
-	var state sql.RawBytes
+	var state string
 	err := inLists(context.WithoutCancel(ctx), s.reads.views, orderNos, func(r row) error {
 		if err := r.Scan(&state); err != nil {
 			return err
 		}
 		*o = order.Order{}
-		if err := decode(state, o); err != nil {
+		if err := orderForm.read(state, reflect.ValueOf(o).Elem()); err != nil {
 			return err
 		}
 		return each(o)

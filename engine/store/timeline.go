@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	"anxin/engine"
 	"anxin/engine/order"
@@ -16,14 +17,14 @@ func (s *Store) Events(ctx context.Context, orderNo string, after int64, limit i
 		return nil, fmt.Errorf("read events: %w", err)
 	}
 	list, err := collect(rows, func(r row) (order.Event, error) {
-		ev := order.Event{OrderNo: orderNo}
-		var at int64
-		var text string
-		if err := r.Scan(&ev.Seq, &ev.Type, &at, &text); err != nil {
+		var ev order.Event
+		var seq, at int64
+		var kind, text string
+		if err := r.Scan(&seq, &kind, &at, &text); err != nil {
 			return order.Event{}, err
 		}
-		ev.At = order.Time(at)
-		err := decode(text, &ev)
+		err := eventForm.read(text, reflect.ValueOf(&ev).Elem())
+		ev.OrderNo, ev.Seq, ev.Type, ev.At = orderNo, seq, order.EventType(kind), order.Time(at)
 		return ev, err
 	})
 	if err != nil {
