@@ -45,8 +45,13 @@ func encodeCommit(c engine.Commit, seals *sealer) (*encoded, error) {
 		}
 		e.events = append(e.events, text)
 	}
-	for _, c := range c.Callbacks {
-		e.raws = append(e.raws, encodeRaw(c.Raw))
+	for i := range c.Callbacks {
+		text, err := noticeForm.text(reflect.ValueOf(&c.Callbacks[i].Notification).Elem())
+		if err != nil {
+			return nil, err
+		}
+		e.notifications = append(e.notifications, text)
+		e.raws = append(e.raws, encodeRaw(c.Callbacks[i].Raw))
 	}
 	if e.entries, err = encodeEntries(c.Journal); err != nil {
 		return nil, err
@@ -55,9 +60,6 @@ func encodeCommit(c engine.Commit, seals *sealer) (*encoded, error) {
 		for _, r := range c.Rejected.New {
 			e.rejected = append(e.rejected, encodeRaw(r.Raw))
 		}
-	}
-	if e.notifications, err = encodeAll(c.Callbacks, func(c engine.Callback) any { return c.Notification }); err != nil {
-		return nil, err
 	}
 	return e, e.encodeMessages(seals)
 }

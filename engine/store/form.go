@@ -8,11 +8,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"anxin/engine/channel"
 	"anxin/engine/order"
 )
 
 // form writes the JSON of one struct type as encoding/json does, and reads it, at a fifth of
-// its cost: every commit reads and writes an order. It is made of the type, as sparse is.
+// its cost: every commit reads and writes an order, and every callback has a notification. It is made of the type, as sparse is.
 type form []member
 
 // member is one field of a form.
@@ -30,6 +31,7 @@ var (
 	orderForm   = newForm(storedOrder)
 	eventForm   = newForm(storedEvent)
 	contactForm = newForm(reflect.TypeFor[contact]())
+	noticeForm  = newForm(reflect.TypeFor[channel.Notification]())
 )
 
 func newForm(t reflect.Type) form {
@@ -76,8 +78,19 @@ func writerOf(t reflect.Type) writeValue {
 		return func(to []byte, v reflect.Value) ([]byte, error) { return strconv.AppendBool(to, v.Bool()), nil }
 	case reflect.Struct:
 		return newForm(t).append
+	case reflect.Pointer:
+		return pointerWriter(writerOf(t.Elem()))
 	default:
 		return writeAny
+	}
+}
+
+func pointerWriter(write writeValue) writeValue {
+	return func(to []byte, v reflect.Value) ([]byte, error) {
+		if v.IsNil() {
+			return append(to, "null"...), nil
+		}
+		return write(to, v.Elem())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"testing"
 
+	"anxin/engine/channel"
 	"anxin/engine/order"
 )
 
@@ -26,6 +27,9 @@ func FuzzForms(f *testing.F) {
 		var c contact
 		fill.value(reflect.ValueOf(&c).Elem())
 		compare(t, contactForm, reflect.TypeFor[contact](), reflect.ValueOf(&c).Elem())
+		var n channel.Notification
+		fill.value(reflect.ValueOf(&n).Elem())
+		compare(t, noticeForm, reflect.TypeFor[channel.Notification](), reflect.ValueOf(&n).Elem())
 	})
 }
 
@@ -52,6 +56,7 @@ func FuzzFormsRead(f *testing.F) {
 		compareRead(t, orderForm, reflect.TypeFor[order.Order](), text)
 		compareRead(t, eventForm, reflect.TypeFor[order.Event](), text)
 		compareRead(t, contactForm, reflect.TypeFor[contact](), text)
+		compareRead(t, noticeForm, reflect.TypeFor[channel.Notification](), text)
 	})
 }
 
@@ -63,6 +68,8 @@ var storedTexts = []string{
 	`{"order_no":"\u0041","backend":"a\"b"}`,
 	`{"order_no":"A1","order_no":"A2"}`,
 	`{"phone":"+86","email":"a@b","push":["x","y"]}`,
+	`{"order_no":"A1","dedupe_key":"d","evidence":{"source":"callback","claims":"refunded","amount":{"minor":8800,"currency":"CNY"},"refund":{"amount":null,"accepted_at":null,"credited_at":null},"occurred_at":null}}`,
+	`{"evidence":{"amount":null,"refund":{},"refunded_sum":{"minor":1}}}`,
 	`{"status":"confirming","attempt":1,"detail":{"code":"timeout"}}`,
 	`{"seq":01}`, `{"seq":-0}`, `{"seq":9223372036854775807}`, `{"seq":9223372036854775808}`, `{"seq":1e2}`, `{"seq":-}`,
 	`{"order_no":"\xff"}`, `{"order_no":"` + "\x01" + `"}`, `{"cases":[,]}`, `{"cases":[{}]`, `{}`, `{} `, `{}}`, `null`, `[]`, ``,
@@ -89,7 +96,7 @@ func TestFormsReadWhatTheyWriteThemselves(t *testing.T) {
 		for _, test := range []struct {
 			form form
 			into any
-		}{{orderForm, new(order.Order)}, {eventForm, new(order.Event)}, {contactForm, new(contact)}} {
+		}{{orderForm, new(order.Order)}, {eventForm, new(order.Event)}, {contactForm, new(contact)}, {noticeForm, new(channel.Notification)}} {
 			v := reflect.ValueOf(test.into).Elem()
 			fill.value(v)
 			text, err := test.form.text(v)
@@ -127,6 +134,9 @@ func (f filler) value(v reflect.Value) {
 		for i := range v.Len() {
 			f.value(v.Index(i))
 		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		f.value(v.Elem())
 	case reflect.Struct:
 		for _, field := range v.Fields() {
 			f.value(field)

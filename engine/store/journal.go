@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"anxin/engine"
 )
@@ -76,7 +77,8 @@ func (s *Store) Journal(ctx context.Context, after, before engine.EntryID, limit
 		if err := r.Scan(&c.ID, &c.Key.Channel, &c.Key.DedupeKey, &c.OrderNo, &notification); err != nil {
 			return c, err
 		}
-		return c, decode(notification, &c.Notification)
+		err := noticeForm.read(notification, reflect.ValueOf(&c.Notification).Elem())
+		return c, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w", err)
@@ -103,12 +105,12 @@ func encodeEntries(list []engine.Entry) ([]encodedEntry, error) {
 		return nil, nil
 	}
 	entries := make([]encodedEntry, len(list))
-	for i, c := range list {
-		text, err := encode(c.Notification)
+	for i := range list {
+		text, err := noticeForm.text(reflect.ValueOf(&list[i].Notification).Elem())
 		if err != nil {
 			return nil, err
 		}
-		entries[i] = encodedEntry{text, encodeRaw(*c.Raw)}
+		entries[i] = encodedEntry{text, encodeRaw(*list[i].Raw)}
 	}
 	return entries, nil
 }

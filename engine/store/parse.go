@@ -76,6 +76,8 @@ func readerOf(t reflect.Type) readValue {
 		return newForm(t).parse
 	case reflect.Slice:
 		return listReader(readerOf(t.Elem()))
+	case reflect.Pointer:
+		return pointerReader(readerOf(t.Elem()))
 	default:
 		return readNothing
 	}
@@ -170,5 +172,15 @@ func listReader(read readValue) readValue {
 			}
 		}
 		return true
+	}
+}
+
+func pointerReader(read readValue) readValue {
+	return func(p *parser, v reflect.Value) bool {
+		if p.take("null") {
+			return true
+		}
+		v.Set(reflect.New(v.Type().Elem()))
+		return read(p, v.Elem())
 	}
 }

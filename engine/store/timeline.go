@@ -62,7 +62,8 @@ func (s *Store) Callbacks(ctx context.Context, orderNo string, state engine.Call
 		if c.Raw, err = decodeRaw(raw); err != nil {
 			return c, err
 		}
-		return c, decode(notification, &c.Notification)
+		err = noticeForm.read(notification, reflect.ValueOf(&c.Notification).Elem())
+		return c, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read callbacks: %w", err)
