@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -337,6 +338,7 @@ func (a *app) close() {
 
 // welcome says where to click.
 func (a *app) welcome() {
+	a.log.WithField("processors", runtime.GOMAXPROCS(0)).Info("starting")
 	if a.sandbox != nil {
 		a.log.Infof("try it:  %s/sandbox  (a simulated shop; no real money)", a.cfg.PublicURL)
 		a.log.Infof("what its payers are sent: %s/sandbox/outbox", a.cfg.PublicURL)

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"anxin/engine"
 	"anxin/engine/order"
 	"anxin/hub"
 	"anxin/server/auth"
@@ -37,6 +38,7 @@ type measuredServer struct {
 }
 
 func newMeasuredServer() (_ measured, err error) {
+	engine.AddProcessors(os.Getenv)
 	s := &measuredServer{seqs: make([]int64, liveClients), stopped: make(chan error, 1)}
 	if s.dir, err = os.MkdirTemp("", "anxin-live"); err != nil {
 		return nil, err

@@ -23,12 +23,14 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"anxin/engine"
 	"anxin/server/config"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	engine.AddProcessors(os.Getenv)
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout)
 	stop()
 	if err != nil {
