@@ -3,7 +3,6 @@ package order
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -150,10 +149,16 @@ const (
 	MaxPushSize = 1024 // bytes of one push address
 )
 
-var orderNoPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-
-// ValidOrderNo reports whether s can name an order.
-func ValidOrderNo(s string) bool { return orderNoPattern.MatchString(s) }
+// ValidOrderNo reports whether s can name an order: [A-Za-z0-9_-]{1,64}.
+func ValidOrderNo(s string) bool {
+	for i := range len(s) {
+		b := s[i]
+		if (b < 'A' || b > 'Z') && (b < 'a' || b > 'z') && (b < '0' || b > '9') && b != '_' && b != '-' {
+			return false
+		}
+	}
+	return 1 <= len(s) && len(s) <= 64
+}
 
 // FieldError says which field of a registration or update is wrong, and why.
 type FieldError struct {

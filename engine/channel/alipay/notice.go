@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -65,10 +64,10 @@ var claims = map[sdk.TradeStatus]order.Claimed{
 }
 
 var (
-	notifyIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
-	sellerPattern   = regexp.MustCompile(`^[0-9]{1,32}$`)
-	tradeNoPattern  = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
-	refundIDPattern = regexp.MustCompile(`^[!-~]{1,64}$`)
+	notifyIDPattern = channel.NewClass("A-Za-z0-9_-", 1, 128)
+	sellerPattern   = channel.NewClass("0-9", 1, 32)
+	tradeNoPattern  = channel.NewClass("A-Za-z0-9", 1, 64)
+	refundIDPattern = channel.NewClass("!-~", 1, 64)
 )
 
 // homeCurrency is the one of trades that name none.

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
-	"regexp"
 	"strconv"
 	"time"
 
@@ -27,8 +26,8 @@ const Window = 300 * time.Second
 // Neither part can contain the dot that separates them, so one signature fits one
 // reading only.
 var (
-	timestampPattern = regexp.MustCompile(`^[0-9]{1,11}$`)
-	noncePattern     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	timestampPattern = channel.NewClass("0-9", 1, 11)
+	noncePattern     = channel.NewClass("A-Za-z0-9_-", 1, 64)
 )
 
 // Sign returns the signature of a message: lower-case hex HMAC-SHA256 over

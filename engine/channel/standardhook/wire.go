@@ -3,7 +3,6 @@ package standardhook
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"anxin/engine/channel"
@@ -88,9 +87,9 @@ const (
 const maxRefunds = 100
 
 var (
-	idPattern       = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
-	merchantPattern = regexp.MustCompile(`^[A-Za-z0-9_.:@-]{0,64}$`)
-	reasonPattern   = regexp.MustCompile(`^[a-z0-9_]{0,64}$`)
+	idPattern       = channel.NewClass("A-Za-z0-9_.:-", 1, 64)
+	merchantPattern = channel.NewClass("A-Za-z0-9_.:@-", 0, 64)
+	reasonPattern   = channel.NewClass("a-z0-9_", 0, 64)
 )
 
 // claims maps a status to the engine's terms, "" for one that is not known.

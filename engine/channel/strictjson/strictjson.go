@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -39,28 +40,48 @@ const (
 // refused, and so is a name in another case, which encoding/json would accept. Errors
 // are *Error.
 func Decode(data []byte, into any) error {
-	if err := walk(data, plainName); err != nil {
-		return err
-	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
-		return decodeError(err)
-	}
-	return nil
+	return checked(data, plainName, func() (int64, error) {
+		err := dec.Decode(into)
+		return dec.InputOffset(), err
+	})
 }
 
 // DecodeKnown reads one JSON object and nothing after it, and leaves out the names that
 // into does not have: providers add fields without notice. Names that differ in nothing
 // but case count as repeated. Errors are *Error.
 func DecodeKnown(data []byte, into any) error {
-	if err := walk(data, anyCase); err != nil {
+	return checked(data, anyCase, func() (int64, error) {
+		return int64(len(data)), json.Unmarshal(data, into)
+	})
+}
+
+// checked has an object read, which finds whether it is well formed and where it ends, and
+// then looks at its names. Looking first would have to find out by itself.
+func checked(data []byte, fold func([]byte) []byte, read func() (end int64, err error)) error {
+	if !bytes.HasPrefix(bytes.TrimLeft(data, space), []byte("{")) {
+		return &Error{Reason: ReasonSyntax}
+	}
+	end, err := read()
+	if malformed(err) || len(bytes.TrimLeft(data[end:], space)) > 0 {
+		return &Error{Reason: ReasonSyntax}
+	}
+	if err := walk(data[:end], fold); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, into); err != nil {
+	if err != nil {
 		return decodeError(err)
 	}
 	return nil
+}
+
+// space is what JSON may have around its values.
+const space = " \t\r\n"
+
+func malformed(err error) bool {
+	_, syntax := errors.AsType[*json.SyntaxError](err)
+	return syntax || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func decodeError(err error) error {
@@ -98,10 +119,7 @@ type scope struct {
 // to look at, and a string before a colon is a name. The tokens of a json.Decoder took
 // several times as long: a good part of what a callback costs.
 func walk(data []byte, fold func([]byte) []byte) error {
-	if !json.Valid(data) || !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
-		return &Error{Reason: ReasonSyntax}
-	}
-	var open []scope
+	open := make([]scope, 0, 4)
 	for i := 0; i < len(data); i++ {
 		switch data[i] {
 		case '{', '[':

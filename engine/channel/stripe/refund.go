@@ -1,10 +1,9 @@
 package stripe
 
 import (
-	"regexp"
-
 	sdk "github.com/stripe/stripe-go/v86"
 
+	"anxin/engine/channel"
 	"anxin/engine/order"
 )
 
@@ -32,7 +31,7 @@ var refundClaims = map[sdk.RefundStatus]order.Claimed{
 	sdk.RefundStatusCanceled:       order.ClaimsRefundFailed,
 }
 
-var refundIDPattern = regexp.MustCompile(`^[A-Za-z0-9_]{1,128}$`)
+var refundIDPattern = channel.NewClass("A-Za-z0-9_", 1, 128)
 
 // evidence reads what a refund tells; of the payment it knows no more than its id. Errors
 // wrap channel.ErrMalformed.

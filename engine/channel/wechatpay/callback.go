@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"regexp"
 
 	"anxin/engine/channel"
 	"anxin/engine/channel/strictjson"
@@ -20,8 +19,8 @@ type notice struct {
 }
 
 var (
-	idPattern    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	eventPattern = regexp.MustCompile(`^[A-Z0-9_.]{1,64}$`)
+	idPattern    = channel.NewClass("A-Za-z0-9_-", 1, 64)
+	eventPattern = channel.NewClass("A-Z0-9_.", 1, 64)
 )
 
 // events are the notifications about payments, and the state that each of them must tell.

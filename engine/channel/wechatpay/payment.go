@@ -2,16 +2,16 @@ package wechatpay
 
 import (
 	"cmp"
-	"regexp"
 	"time"
 
+	"anxin/engine/channel"
 	"anxin/engine/order"
 )
 
 // currency is that of a mainland merchant, where a message names none.
 const currency = "CNY"
 
-var transactionPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
+var transactionPattern = channel.NewClass("A-Za-z0-9_-", 1, 32)
 
 // payment is what WeChat Pay tells of a payment, in notifications and answers alike.
 type payment struct {

@@ -2,12 +2,12 @@ package wechatpay
 
 import (
 	"cmp"
-	"regexp"
 
+	"anxin/engine/channel"
 	"anxin/engine/order"
 )
 
-var refundPattern = regexp.MustCompile(`^[A-Za-z0-9_|*@-]{1,64}$`)
+var refundPattern = channel.NewClass("A-Za-z0-9_|*@-", 1, 64)
 
 // refund is what WeChat Pay tells of a refund. A notification names the merchant, and an
 // answer does not; the state has another name in each.

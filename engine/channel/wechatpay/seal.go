@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -38,8 +37,8 @@ const (
 // Neither part can contain the line break that ends it, so one signature fits one reading
 // only.
 var (
-	timestampPattern = regexp.MustCompile(`^[0-9]{1,11}$`)
-	noncePattern     = regexp.MustCompile(`^[!-~]{1,128}$`)
+	timestampPattern = channel.NewClass("0-9", 1, 11)
+	noncePattern     = channel.NewClass("!-~", 1, 128)
 )
 
 // seals checks signatures by the keys that are held.
