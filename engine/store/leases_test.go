@@ -292,19 +292,7 @@ func TestDueTasksComeOutOfTheirIndex(t *testing.T) {
 	t.Parallel()
 	s, release := held(t)
 	release()
-	rows, err := s.reads.pool.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+sqlDueTasks, 1, 2, 1, 3, 4)
-	if err != nil {
-		t.Fatal(err)
-	}
-	steps, err := collect(rows, func(r row) (step string, err error) {
-		var id, parent, unused int
-		err = r.Scan(&id, &parent, &unused, &step)
-		return step, err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan := strings.Join(steps, "; ")
+	plan := planOf(t, s, sqlDueTasks, 1, 2, 1, 3, 4)
 	for _, want := range []string{"MERGE", "tasks_due (due_at=? AND rowid>?)", "tasks_due (due_at>? AND due_at<?)"} {
 		if !strings.Contains(plan, want) {
 			t.Errorf("%s: want %s", plan, want)

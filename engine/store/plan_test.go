@@ -46,6 +46,12 @@ func explain(t *testing.T, s *Store, f engine.Filter) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return planOf(t, s, query, args...)
+}
+
+// planOf returns how the database means to answer a query.
+func planOf(t *testing.T, s *Store, query string, args ...any) string {
+	t.Helper()
 	rows, err := s.reads.pool.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
 	if err != nil {
 		t.Fatal(err)
