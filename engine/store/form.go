@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"anxin/engine/channel"
@@ -97,12 +98,24 @@ func pointerWriter(write writeValue) writeValue {
 // text returns the JSON of a value of the type that the form, or the type that sparse
 // made of it, was made of.
 func (f form) text(v reflect.Value) (string, error) {
-	text, err := f.append(make([]byte, 0, 1024), v)
+	buffer := textPool.Get().(*[]byte) //nolint:forcetypeassert // it holds nothing else
+	defer textPool.Put(buffer)
+	text, err := f.append((*buffer)[:0], v)
 	if err != nil {
 		return "", fmt.Errorf("encode %s: %w", v.Type(), err)
 	}
+	if cap(text) <= maxPooled {
+		*buffer = text
+	}
 	return string(text), nil
 }
+
+// maxPooled is the longest buffer that waits for the next text; an order seldom has a
+// quarter of it.
+const maxPooled = 4096
+
+// textPool lends what texts are put together in, *[]byte.
+var textPool = sync.Pool{New: func() any { return new([]byte) }}
 
 func (f form) append(to []byte, v reflect.Value) (_ []byte, err error) {
 	open := byte('{')

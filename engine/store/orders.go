@@ -124,10 +124,11 @@ func indexHints(f engine.Filter) []string {
 	return hints
 }
 
-// OrdersByNo returns those of the orders that exist; see engine.OrderReader.
+// OrdersByNo returns those of the orders that exist; see engine.OrderReader. Like Order it is
+// not broken off when ctx ends.
 func (s *Store) OrdersByNo(ctx context.Context, orderNos []string) (map[string]order.Order, error) {
 	found := make(map[string]order.Order, len(orderNos))
-	err := inLists(ctx, s.reads.byNo, orderNos, func(r row) error {
+	err := inLists(context.WithoutCancel(ctx), s.reads.byNo, orderNos, func(r row) error {
 		o, err := s.scanOrder(r)
 		found[o.OrderNo] = o
 		return err
