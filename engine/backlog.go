@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,7 +11,10 @@ const (
 	// weighAtOnce is the default of Config.WeighAtOnce. As many fill the time of one
 	// durable write; what comes on top of them would only wait.
 	weighAtOnce = 16
-	// maxBacklog bounds the callbacks that are acknowledged and not weighed (some 25 MiB).
+	// weighWithin is the default of Config.WeighWithin. Most are weighed by then; the others
+	// would wait for a busy disk, and the journal is written beside it.
+	weighWithin = 2 * time.Millisecond
+	// maxBacklog bounds the callbacks that are acknowledged and not weighed (some 10 MiB).
 	// Beyond it callbacks wait to be weighed before they are acknowledged.
 	maxBacklog = 64 << 10
 	// yieldFor is how long weighing gives way to acknowledging: a burst is acknowledged
@@ -37,54 +41,58 @@ type backlog struct {
 	mu     sync.Mutex // guards what follows
 	rushed time.Time  // when there were last too many at a time to weigh them at once
 	queue  []unweighed
-	last   EntryID         // that was given
 	held   map[string]int  // callbacks by order: being stored, in the queue, being weighed
 	size   int             // all of them
 	busy   map[string]bool // orders that are being weighed
 }
 
-// unweighed is an entry of the journal without its raw request.
+// unweighed is an entry of the journal.
 type unweighed struct {
-	*Entry
-	since time.Time
+	id      EntryID
+	orderNo string
+	since   time.Time
 }
 
 func newBacklog(direct int) *backlog {
 	return &backlog{direct: direct, wake: make(chan struct{}, 1), held: make(map[string]int), busy: make(map[string]bool)}
 }
 
-// begin and end enclose the receipt of a callback.
+// begin and end enclose the receipt of a callback: until it is weighed or in the journal.
 func (b *backlog) begin() { b.receiving.Add(1) }
 
 func (b *backlog) end() { b.receiving.Add(-1) }
 
-// takes reports whether a callback that is being received is to be weighed later: when
-// too many others are being received, or behind those of its order that wait already. One
-// that is counts as held, until it is weighed or dropped: before its entry can be seen.
-func (b *backlog) takes(orderNo string) (EntryID, bool) {
+// takes reports whether the notifications of a callback are to be weighed later: when too
+// many others are being received, or behind those of their orders that wait already. They
+// count as held then, until they are weighed or dropped: before they can be seen.
+func (b *backlog) takes(list []Entry) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	receiving, now := b.receiving.Load(), time.Now()
 	if receiving > int64(max(b.direct, weighAtOnce)) {
 		b.rushed = now
 	}
-	if b.size >= maxBacklog || (receiving <= int64(b.direct) && b.held[orderNo] == 0 && b.calmLocked(now) <= 0) {
-		return 0, false
+	later := receiving > int64(b.direct) || b.calmLocked(now) > 0
+	for _, n := range list {
+		later = later || b.held[n.OrderNo] > 0
 	}
-	b.held[orderNo]++
-	b.size++
-	b.last = max(b.last+1, EntryID(now.UnixNano()))
-	return b.last, true
+	if !later || b.size+len(list) > maxBacklog {
+		return false
+	}
+	for _, n := range list {
+		b.held[n.OrderNo]++
+	}
+	b.size += len(list)
+	return true
 }
 
-// add queues entries that it takes, once they are stored.
-func (b *backlog) add(entries []Entry) {
+// add queues what it takes, once that is stored.
+func (b *backlog) add(list []Entry, ids []EntryID) {
 	now := time.Now()
 	b.mu.Lock()
 	waits := len(b.queue) > 0 && b.calmLocked(now) > 0 // then the weighers know already
-	for i := range entries {
-		entries[i].Raw = nil
-		b.queue = append(b.queue, unweighed{&entries[i], now})
+	for i, n := range list {
+		b.queue = append(b.queue, unweighed{ids[i], n.OrderNo, now})
 	}
 	b.mu.Unlock()
 	if !waits {
@@ -96,17 +104,17 @@ func (b *backlog) add(entries []Entry) {
 func (b *backlog) calmLocked(now time.Time) time.Duration { return b.rushed.Add(calmAfter).Sub(now) }
 
 // drop is for those that could not be stored.
-func (b *backlog) drop(entries []Entry) {
+func (b *backlog) drop(list []Entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, c := range entries {
-		b.releaseLocked(c.OrderNo, 1)
+	for _, n := range list {
+		b.releaseLocked(n.OrderNo)
 	}
 }
 
-func (b *backlog) releaseLocked(orderNo string, n int) {
-	b.size -= n
-	if b.held[orderNo] -= n; b.held[orderNo] == 0 {
+func (b *backlog) releaseLocked(orderNo string) {
+	b.size--
+	if b.held[orderNo]--; b.held[orderNo] == 0 {
 		delete(b.held, orderNo)
 	}
 }
@@ -118,9 +126,9 @@ func (b *backlog) nudge() {
 	}
 }
 
-// next takes entries of orders that nobody is weighing, by order, for done. When there
-// are none, or it is not yet their turn, it says how long to wait.
-func (b *backlog) next(now time.Time) (groups [][]*Entry, wait time.Duration) {
+// next takes entries of orders that nobody is weighing, for done. When there are none, or
+// it is not yet their turn, it says how long to wait.
+func (b *backlog) next(now time.Time) (taken []unweighed, wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.queue) == 0 {
@@ -130,29 +138,27 @@ func (b *backlog) next(now time.Time) (groups [][]*Entry, wait time.Duration) {
 	if calm := b.calmLocked(now); calm > 0 && b.size < maxBacklog/2 && waited < yieldFor {
 		return nil, min(calm, yieldFor-waited)
 	}
-	place := make(map[string]int, fewWeighed)
+	ours := make(map[string]bool, fewWeighed)
 	size := b.groupLocked(now)
 	var passed []unweighed // of orders that are being weighed
 	looked := 0
-	for ; looked < len(b.queue) && len(groups) < size; looked++ {
-		c := b.queue[looked]
-		if i, ok := place[c.OrderNo]; ok {
-			groups[i] = append(groups[i], c.Entry)
-		} else if b.busy[c.OrderNo] {
-			passed = append(passed, c)
-		} else {
-			place[c.OrderNo] = len(groups)
-			groups = append(groups, []*Entry{c.Entry})
+	for ; looked < len(b.queue) && len(ours) < size; looked++ {
+		w := b.queue[looked]
+		if b.busy[w.orderNo] {
+			passed = append(passed, w)
+			continue
 		}
+		ours[w.orderNo] = true
+		taken = append(taken, w)
 	}
 	b.takeLocked(looked, passed)
-	for orderNo := range place {
+	for orderNo := range ours {
 		b.busy[orderNo] = true
 	}
-	if len(b.queue) > 0 && len(groups) > 0 {
+	if len(b.queue) > 0 && len(taken) > 0 {
 		b.nudge() // for the other weigher
 	}
-	return groups, time.Hour
+	return taken, time.Hour
 }
 
 // groupLocked is how many orders to weigh together.
@@ -173,35 +179,21 @@ func (b *backlog) takeLocked(n int, but []unweighed) {
 	}
 }
 
-func (b *backlog) done(groups [][]*Entry) {
+func (b *backlog) done(taken []unweighed) {
 	b.mu.Lock()
-	for _, g := range groups {
-		orderNo := g[0].OrderNo
-		delete(b.busy, orderNo)
-		b.releaseLocked(orderNo, len(g))
+	for _, w := range taken {
+		delete(b.busy, w.orderNo)
+		b.releaseLocked(w.orderNo)
 	}
 	b.mu.Unlock()
 	b.nudge()
 }
 
-// others returns those entries, by order, whose orders do not wait here.
-func (b *backlog) others(list []Entry) (groups [][]*Entry) {
+// others returns those entries whose orders do not wait here.
+func (b *backlog) others(list []Entry) []Entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	place := make(map[string]int, len(list))
-	for n := range list {
-		c := &list[n]
-		if b.held[c.OrderNo] > 0 {
-			continue
-		}
-		i, ok := place[c.OrderNo]
-		if !ok {
-			i = len(groups)
-			place[c.OrderNo], groups = i, append(groups, nil)
-		}
-		groups[i] = append(groups[i], c)
-	}
-	return groups
+	return slices.DeleteFunc(list, func(n Entry) bool { return b.held[n.OrderNo] > 0 })
 }
 
 // state tells how many callbacks wait, and how long the oldest in the queue has.

@@ -138,15 +138,15 @@ func TestCallbackThatNoNodeRemembersIsFound(t *testing.T) {
 		h.pass(time.Minute)
 		stored := paidNote("A1", "c1")
 		stored.Evidence.Source = order.FromCallback
-		err := h.store.Commit(context.Background(), engine.Commit{Journal: []engine.Entry{{
-			ID: engine.EntryID(time.Now().UnixNano()), Key: engine.CallbackKey{Channel: pay, DedupeKey: "c1"}, OrderNo: "A1",
+		_, err := h.store.AddEntries(context.Background(), []engine.Entry{{
+			Key: engine.CallbackKey{Channel: pay, DedupeKey: "c1"}, OrderNo: "A1",
 			Notification: channel.Notification{OrderNo: "A1", DedupeKey: "c1", Evidence: stored.Evidence},
-			Raw:          &channel.Request{ReceivedAt: time.Now()},
-		}}})
+			Raw:          channel.Request{ReceivedAt: time.Now()},
+		}})
 		fatal(t, err)
 		h.pass(9 * time.Second)
 		h.wantPayment("A1", order.Pending, order.StatusAwaiting) // whoever stored it may yet weigh it
-		h.pass(10 * time.Second)
+		h.pass(11 * time.Second)
 		h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
 	})
 }
@@ -213,18 +213,24 @@ func (h *house) registerSome(prefix string, n int) []string {
 	return orders
 }
 
-// holdCallbacks has callbacks wait at the store while held.
+// heldCommits is a store in which what is weighed on receipt waits while held, and what is
+// weighed behind does not.
+type heldCommits struct {
+	engine.Store
+	held *sync.WaitGroup
+}
+
+func (s heldCommits) Commit(ctx context.Context, c engine.Commit) error {
+	if len(c.Callbacks) > 0 {
+		s.held.Wait()
+	}
+	return s.Store.Commit(ctx, c)
+}
+
 func (h *house) holdCallbacks() *sync.WaitGroup {
 	h.t.Helper()
 	var held sync.WaitGroup
-	h.through(func(s engine.Store) engine.Store {
-		return &failingCommits{s, func(c engine.Commit) bool {
-			if len(c.Callbacks)+len(c.Journal) > 0 {
-				held.Wait()
-			}
-			return false
-		}}
-	})
+	h.through(func(s engine.Store) engine.Store { return heldCommits{s, &held} })
 	return &held
 }
 

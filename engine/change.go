@@ -67,7 +67,7 @@ func (e *Engine) conclude(d *decision, before order.Order, twin string) {
 
 // commit leases the tasks that are near, writes, and tells whoever listens.
 func (e *Engine) commit(ctx context.Context, c Commit) error {
-	if c.Order == nil && len(c.Tasks) == 0 && len(c.Callbacks) == 0 && len(c.Processed) == 0 && len(c.Journal) == 0 && len(c.Weighed) == 0 && len(c.Repeated) == 0 && c.Accepted == nil && c.Key == nil && c.Audit == nil && c.Pause == nil &&
+	if c.Order == nil && len(c.Tasks) == 0 && len(c.Callbacks) == 0 && len(c.Processed) == 0 && c.Accepted == nil && c.Key == nil && c.Audit == nil && c.Pause == nil &&
 		c.Settlement == nil && len(c.SettlementRows) == 0 && c.Endpoint == nil && c.Messages == nil {
 		return nil
 	}

@@ -31,6 +31,9 @@ type Config struct {
 	// WeighAtOnce is how many callbacks are weighed at a time before they are acknowledged;
 	// further ones are stored, acknowledged and weighed behind. Negative: all of them.
 	WeighAtOnce int
+	// WeighWithin is how long that may take: then it is stored and acknowledged while it is
+	// still being weighed.
+	WeighWithin time.Duration
 	// DuplicateWindow is how far apart two paid orders for the same purchase are registered
 	// at most to be called a duplicate payment.
 	DuplicateWindow time.Duration
@@ -128,6 +131,7 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	if cfg.WeighAtOnce == 0 {
 		cfg.WeighAtOnce = weighAtOnce
 	}
+	cfg.WeighWithin = orDefault(cfg.WeighWithin, weighWithin)
 	cfg.QueryWorkers = orDefault(cfg.QueryWorkers, 16)
 	cfg.SendWorkers = orDefault(cfg.SendWorkers, 16)
 	told, err := newMessages(deps.Messages)

@@ -47,6 +47,6 @@ func (e *Engine) FillBacklog(orderNo string) {
 	for range maxBacklog {
 		e.backlog.held[orderNo]++
 		e.backlog.size++
-		e.backlog.add([]Entry{{OrderNo: orderNo}})
+		e.backlog.add([]Entry{{OrderNo: orderNo}}, []EntryID{0})
 	}
 }

@@ -1,14 +1,12 @@
 package engine_test
 
 import (
-	"context"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"anxin/engine"
-	"anxin/engine/channel"
 	"anxin/engine/order"
 )
 
@@ -86,30 +84,24 @@ func TestDuplicatesOfACallbackInQuarantineAreFound(t *testing.T) {
 	})
 }
 
-// What one body carries is acknowledged with one answer, so it is stored in one commit.
-func TestSeveralNotificationsAreOneCommitOfTheJournal(t *testing.T) {
+// What one body carries is acknowledged with one answer, so it is stored in one write.
+func TestSeveralNotificationsAreOneWriteOfTheJournal(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, h *house) {
 		h.register("A1")
 		h.register("A2")
 		h.cfg.WeighAtOnce = -1
-		broken, commits := true, 0
+		broken, writes := true, 0
 		h.through(func(s engine.Store) engine.Store {
-			return &failingCommits{s, func(c engine.Commit) bool {
-				if len(c.Journal) == 0 {
-					return false
-				}
-				commits++
-				return broken
-			}}
+			return &journalOf{s, func([]engine.Entry) bool { writes++; return broken }}
 		})
 		both := []note{paidNote("A1", "c1"), paidNote("A2", "c2")}
 		if status, c := h.callback(both...), h.Counts(); status != 503 || c.Unweighed != 0 || h.inJournal() != 0 {
 			t.Errorf("answered %d with %d in the journal, counted %+v", status, h.inJournal(), c)
 		}
 		broken = false
-		if status := h.callback(both...); status != 200 || commits != 2 {
-			t.Errorf("redelivery was answered %d, after %d commits", status, commits)
+		if status := h.callback(both...); status != 200 || writes != 2 {
+			t.Errorf("redelivery was answered %d, after %d writes", status, writes)
 		}
 		synctest.Wait()
 		h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
@@ -117,31 +109,142 @@ func TestSeveralNotificationsAreOneCommitOfTheJournal(t *testing.T) {
 	})
 }
 
-// Two nodes may take something in at one instant. The second has to ask its channel for it
-// again: neither may be written over.
-func TestAnEntryWhosePlaceIsTakenIsNotAcknowledged(t *testing.T) {
+// slowDatabase has commits of callbacks wait until released, and fail then if they are to.
+func (h *house) slowDatabase() (release func(fail bool)) {
+	h.t.Helper()
+	held := make(chan bool)
+	h.through(func(s engine.Store) engine.Store {
+		return &failingCommits{s, func(c engine.Commit) bool { return len(c.Callbacks) > 0 && <-held }}
+	})
+	return func(fail bool) { held <- fail }
+}
+
+// A channel does not wait longer for a database that is busy than for the journal.
+func TestACallbackThatIsLongInBeingWeighedIsAcknowledgedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		release []bool // of commits, whether they fail
+		left    int64  // in the journal then
+		payment order.Payment
+		then    order.Payment // once orphans were looked for
+	}{
+		{"in the end it is weighed", []bool{false}, 0, order.Succeeded, order.Succeeded},
+		{"in the end it cannot be", []bool{true}, 1, order.Pending, order.Succeeded},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, h *house) {
+				h.register("A1", withWebhook)
+				release := h.slowDatabase()
+				began := time.Now()
+				status := h.callback(paidNote("A1", "c1"))
+				if took := time.Since(began); status != 200 || took != 2*time.Millisecond {
+					t.Errorf("answered %d after %s", status, took)
+				}
+				if c := h.Counts(); h.inJournal() != 1 || c.StoredFirst != 1 {
+					t.Errorf("%d in the journal, counted %+v", h.inJournal(), c)
+				}
+				h.wantPayment("A1", order.Pending, order.StatusAwaiting)
+				for _, fail := range tt.release {
+					release(fail)
+				}
+				synctest.Wait()
+				h.wantPayment("A1", tt.payment, statusOf(tt.payment))
+				if left := h.inJournal(); left != tt.left {
+					t.Errorf("%d in the journal, want %d", left, tt.left)
+				}
+				h.through(func(s engine.Store) engine.Store { return s })
+				h.pass(time.Minute)
+				h.wantPayment("A1", tt.then, statusOf(tt.then))
+				h.wantTimeline("A1")
+				if got := h.backend.types("A1"); !slices.Equal(got, []string{"order.succeeded"}) || h.inJournal() != 0 {
+					t.Errorf("the backend was told %v, %d in the journal", got, h.inJournal())
+				}
+			})
+		})
+	}
+}
+
+func statusOf(p order.Payment) order.Status {
+	if p == order.Pending {
+		return order.StatusAwaiting
+	}
+	return order.Status(p)
+}
+
+// The database alone makes it durable too, only later.
+func TestACallbackWaitsForTheDatabaseWhenTheJournalCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, h *house) {
 		h.register("A1")
-		h.register("A2")
-		h.dead()
-		theirs := paidNote("A2", "c2")
-		theirs.Evidence.Source = order.FromCallback
-		fatal(t, h.store.Commit(context.Background(), engine.Commit{Journal: []engine.Entry{{
-			ID: engine.EntryID(time.Now().UnixNano()), Key: engine.CallbackKey{Channel: pay, DedupeKey: "c2"}, OrderNo: "A2",
-			Notification: channel.Notification{OrderNo: "A2", DedupeKey: "c2", Evidence: theirs.Evidence},
-			Raw:          &channel.Request{},
-		}}}))
-		if status := h.callback(paidNote("A1", "c1")); status != 503 {
+		h.through(func(s engine.Store) engine.Store {
+			slow := &failingCommits{s, func(c engine.Commit) bool {
+				if len(c.Callbacks) > 0 {
+					<-time.After(time.Second)
+				}
+				return false
+			}}
+			return &journalOf{slow, func([]engine.Entry) bool { return true }}
+		})
+		began := time.Now()
+		if status := h.callback(paidNote("A1", "c1")); status != 200 || time.Since(began) != time.Second {
+			t.Errorf("answered %d after %s", status, time.Since(began))
+		}
+		h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
+	})
+}
+
+// A process that dies while it weighs what it has acknowledged meanwhile finds it again.
+func TestWhatWasAcknowledgedWhileItWasWeighedSurvives(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		h.register("A1", withWebhook)
+		release := h.slowDatabase()
+		if status := h.callback(paidNote("A1", "c1"), paidNote("A1", "c1")); status != 200 {
 			t.Errorf("answered %d", status)
 		}
-		if status := h.callback(paidNote("A1", "c1")); status != 200 {
-			t.Errorf("redelivery was answered %d", status)
-		}
-		h.start()
+		release(true) // with the process, what it had not written
 		synctest.Wait()
+		h.stopRun()
+		h.wrap = func(s engine.Store) engine.Store { return s }
+		fatal(t, h.store.Close())
+		h.open()
+		h.pass(time.Second)
 		h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
-		h.wantPayment("A2", order.Succeeded, order.StatusSucceeded)
+		if c := h.Counts(); c.Duplicates != 1 || h.inJournal() != 0 {
+			t.Errorf("%d in the journal, counted %+v", h.inJournal(), c)
+		}
+	})
+}
+
+// While many are being weighed the next need not wait in vain.
+func TestCallbacksThatAreStillBeingWeighedCountAsARush(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		orders := h.registerSome("A", 20)
+		release := h.slowDatabase()
+		for i, no := range orders {
+			began := time.Now()
+			status := h.callback(paidNote(no, "c of "+no))
+			want := 2 * time.Millisecond
+			if i >= 16 {
+				want = 0
+			}
+			if took := time.Since(began); status != 200 || took != want {
+				t.Errorf("callback %d was answered %d after %s, want %s", i, status, took, want)
+			}
+		}
+		for range 16 {
+			release(false)
+		}
+		for range 4 { // in the end they are weighed too
+			release(false)
+		}
+		h.pass(time.Second)
+		for _, no := range orders {
+			h.wantPayment(no, order.Succeeded, order.StatusSucceeded)
+		}
 	})
 }
 
@@ -151,7 +254,7 @@ func TestTheJournalIsCounted(t *testing.T) {
 		h.register("A1")
 		h.cfg.WeighAtOnce = -1
 		h.through(func(s engine.Store) engine.Store {
-			return &failingCommits{s, func(c engine.Commit) bool { return len(c.Weighed) > 0 }}
+			return &failingCommits{s, func(c engine.Commit) bool { return len(c.Callbacks) > 0 }}
 		})
 		h.callback(paidNote("A1", "c1"))
 		h.pass(time.Minute + time.Second)

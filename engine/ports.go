@@ -15,7 +15,7 @@ type Store interface {
 	Committer
 	OrderReader
 	IntakeReader
-	JournalReader
+	Journal
 	CallbackLog
 	OutboxReader
 	OutboxPruner
@@ -122,9 +122,6 @@ type Commit struct {
 	Callbacks []Callback      // new ones, refused as a whole when one is a duplicate
 	Processed []CallbackKey   // stored ones that are settled now
 	Reopened  []CallbackKey   // stored ones that are pending again
-	Journal   []Entry         // new ones that are to be weighed later
-	Weighed   []Weighed       // entries of the journal that are callbacks from now on, refused like new ones
-	Repeated  []EntryID       // entries of the journal whose callbacks are stored already
 	Rejected  *Rejections     // refused ones to keep
 	Readmits  string          // id of a refused one that is stored as a callback now
 	Expire    *Expiry         // what has waited long enough

@@ -31,13 +31,13 @@ func (e *Engine) Receive(ctx context.Context, name string, r channel.Request) (c
 	}
 	e.counts.callbacks.Add(1)
 	e.backlog.begin()
-	defer e.backlog.end()
 	notes, err := e.verify(ctx, ch, r)
 	if err != nil {
+		e.backlog.end()
 		e.reject(ctx, name, r, err)
 		return ch.Acknowledge(err), nil
 	}
-	if err := e.take(ctx, name, notes, r); err != nil {
+	if err := e.take(ctx, entriesOf(name, notes, r)); err != nil {
 		e.deps.Log.WithError(err).WithField("channel", name).Error("callback not stored, the channel will send it again")
 		return ch.Acknowledge(channel.ErrStore), nil
 	}
@@ -45,42 +45,92 @@ func (e *Engine) Receive(ctx context.Context, name string, r channel.Request) (c
 	return ch.Acknowledge(nil), nil
 }
 
-// take stores the notifications of one callback: each together with everything that it
-// changes, or, while many come at once, in the journal, to be weighed behind. Only a store
-// that cannot write is an error: evidence that moves nothing is stored all the same.
-func (e *Engine) take(ctx context.Context, name string, notes []channel.Notification, r channel.Request) error {
-	var later []Entry
-	for _, n := range notes {
-		key := CallbackKey{Channel: name, DedupeKey: n.DedupeKey}
-		if id, ok := e.backlog.takes(n.OrderNo); ok {
-			later = append(later, Entry{ID: id, Key: key, OrderNo: n.OrderNo, Notification: n, Raw: &r})
-			continue
-		}
-		if err := e.weighFirst(ctx, Callback{CallbackKey: key, OrderNo: n.OrderNo, State: CallbackProcessed, Notification: n, Raw: r}); err != nil {
-			e.backlog.drop(later)
-			return err
-		}
+func entriesOf(name string, notes []channel.Notification, r channel.Request) []Entry {
+	list := make([]Entry, len(notes))
+	for i, n := range notes {
+		list[i] = Entry{Key: CallbackKey{Channel: name, DedupeKey: n.DedupeKey}, OrderNo: n.OrderNo, Notification: n, Raw: r}
 	}
-	return e.storeFirst(ctx, later)
+	return list
 }
 
-// storeFirst makes entries durable, which is all that their acknowledgement needs, and
-// leaves the weighing to weighBacklog. Whether they came before is found then.
-func (e *Engine) storeFirst(ctx context.Context, entries []Entry) error {
-	if len(entries) == 0 {
-		return nil
+// take makes the notifications of one callback durable: each together with everything that
+// it changes, or, while many come at once or that takes long, in the journal, to be weighed
+// behind. Only a store that cannot write is an error: evidence that moves nothing is stored
+// all the same.
+func (e *Engine) take(ctx context.Context, list []Entry) error {
+	if e.backlog.takes(list) {
+		defer e.backlog.end()
+		return e.storeFirst(ctx, list)
 	}
-	if err := e.commit(ctx, Commit{Journal: entries}); err != nil {
-		e.backlog.drop(entries)
-		return fmt.Errorf("store in the journal: %w", err)
+	weighed := make(chan error, 1)
+	go func() { // it is not broken off: the answer may not wait for it
+		defer e.backlog.end()
+		weighed <- e.weighFirst(context.WithoutCancel(ctx), list)
+	}()
+	patience := time.NewTimer(e.cfg.WeighWithin)
+	defer patience.Stop()
+	select {
+	case err := <-weighed:
+		return err
+	case <-patience.C:
+		return e.storeBeside(ctx, list, weighed)
 	}
-	e.counts.storedFirst.Add(int64(len(entries)))
-	e.backlog.add(entries)
+}
+
+// storeFirst puts notifications into the journal, which is all that their acknowledgement
+// needs, and leaves the weighing to weighBacklog. Whether they came before is found then.
+func (e *Engine) storeFirst(ctx context.Context, list []Entry) error {
+	ids, err := e.addEntries(ctx, list)
+	if err != nil {
+		e.backlog.drop(list)
+		return err
+	}
+	e.backlog.add(list, ids)
 	return nil
 }
 
-// weighFirst commits a callback with what it changes.
-func (e *Engine) weighFirst(ctx context.Context, c Callback) error {
+// storeBeside puts notifications that are being weighed into the journal, until they have
+// been. Should that fail, those of them that were not are orphans of the journal.
+func (e *Engine) storeBeside(ctx context.Context, list []Entry, weighed <-chan error) error {
+	ids, err := e.addEntries(ctx, list)
+	if err != nil { // being weighed makes it durable too
+		e.deps.Log.WithError(err).Warn("callback not stored in the journal, its answer waits for the database")
+		return <-weighed
+	}
+	go func() {
+		err := <-weighed
+		if err == nil {
+			err = e.deps.Store.DropEntries(context.WithoutCancel(ctx), ids)
+		}
+		if err != nil {
+			e.logWeighing(list[0].OrderNo, err)
+		}
+	}()
+	return nil
+}
+
+func (e *Engine) addEntries(ctx context.Context, list []Entry) ([]EntryID, error) {
+	crash.At(crash.BeforeJournal)
+	ids, err := e.deps.Store.AddEntries(ctx, list)
+	if err != nil {
+		return nil, fmt.Errorf("store in the journal: %w", err)
+	}
+	crash.At(crash.AfterJournal)
+	e.counts.storedFirst.Add(int64(len(list)))
+	return ids, nil
+}
+
+// weighFirst commits notifications, each with what it changes.
+func (e *Engine) weighFirst(ctx context.Context, list []Entry) error {
+	for _, n := range list {
+		if err := e.weighOne(ctx, n.callback(CallbackProcessed)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) weighOne(ctx context.Context, c Callback) error {
 	_, err := e.decide(ctx, c.OrderNo, func(o order.Order, now order.Time) (decision, error) {
 		return decision{Change: weigh(o, c.Channel, c.Notification, now), with: Commit{Callbacks: []Callback{c}}}, nil
 	})

@@ -271,6 +271,19 @@ func (f *failingCommits) CommitEach(ctx context.Context, list []engine.Commit) [
 	return outcomes
 }
 
+// journalOf is a store whose journal asks first whether it may be written.
+type journalOf struct {
+	engine.Store
+	fails func([]engine.Entry) bool
+}
+
+func (f *journalOf) AddEntries(ctx context.Context, list []engine.Entry) ([]engine.EntryID, error) {
+	if f.fails(list) {
+		return nil, errDisk
+	}
+	return f.Store.AddEntries(ctx, list)
+}
+
 // contested is a store in which others always win the race for an order while busy.
 type contested struct {
 	engine.Store

@@ -25,6 +25,8 @@ const (
 	BeforeMessage     Place = "before_message"
 	AfterMessage      Place = "after_message" // the provider has it, the outcome is not written
 	BeforeAnswer      Place = "before_answer"
+	BeforeJournal     Place = "before_journal"  // verified, nothing written
+	AfterJournal      Place = "after_journal"   // in the journal, its sender not answered
 	BeforeWeighing    Place = "before_weighing" // callbacks acknowledged, nothing of them weighed
 )
 
@@ -32,7 +34,8 @@ const (
 func Places() []Place {
 	return []Place{
 		BeforeCommit, AfterCommit, BeforeTransaction, AfterTransaction,
-		BeforeQuery, AfterQuery, BeforeSend, AfterSend, BeforeMessage, AfterMessage, BeforeAnswer, BeforeWeighing,
+		BeforeQuery, AfterQuery, BeforeSend, AfterSend, BeforeMessage, AfterMessage, BeforeAnswer,
+		BeforeJournal, AfterJournal, BeforeWeighing,
 	}
 }
 

@@ -19,7 +19,6 @@ type encoded struct {
 	events        []string
 	notifications []string
 	raws          [][]byte
-	entries       []encodedEntry
 	rejected      [][]byte // raw requests
 	histories     []string // of messages
 	address       string   // of an opt-in, sealed
@@ -52,9 +51,6 @@ func encodeCommit(c engine.Commit, seals *sealer) (*encoded, error) {
 		}
 		e.notifications = append(e.notifications, text)
 		e.raws = append(e.raws, encodeRaw(c.Callbacks[i].Raw))
-	}
-	if e.entries, err = encodeEntries(c.Journal); err != nil {
-		return nil, err
 	}
 	if c.Rejected != nil {
 		for _, r := range c.Rejected.New {
@@ -110,22 +106,15 @@ func validate(c engine.Commit) error {
 }
 
 func validateCallbacks(c engine.Commit) error {
-	if len(c.Callbacks)+len(c.Weighed) < 2 {
+	if len(c.Callbacks) < 2 {
 		return nil
 	}
-	seen := make(map[engine.CallbackKey]bool, len(c.Callbacks)+len(c.Weighed))
-	keys := make([]engine.CallbackKey, 0, len(c.Callbacks)+len(c.Weighed))
+	seen := make(map[engine.CallbackKey]bool, len(c.Callbacks))
 	for _, k := range c.Callbacks {
-		keys = append(keys, k.CallbackKey)
-	}
-	for _, k := range c.Weighed {
-		keys = append(keys, k.Key)
-	}
-	for _, k := range keys {
-		if seen[k] {
+		if seen[k.CallbackKey] {
 			return fmt.Errorf("%w: a callback is in it twice", ErrInvalid) // ErrDuplicate would say that it is stored
 		}
-		seen[k] = true
+		seen[k.CallbackKey] = true
 	}
 	return nil
 }

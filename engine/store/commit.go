@@ -65,7 +65,7 @@ func (e *encoded) write(ctx context.Context, w *writes) error {
 	if err := e.check(ctx, w); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeCallbacks, e.writeJournal, e.writeEvents, e.writeTasks, e.writeRejections, e.writeExpiry, e.writeWebhooks, e.writeDelivery, e.writeKey, e.writePause, e.writeAudit, e.writePromises, e.writePurchase} {
+	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeCallbacks, e.writeEvents, e.writeTasks, e.writeRejections, e.writeExpiry, e.writeWebhooks, e.writeDelivery, e.writeKey, e.writePause, e.writeAudit, e.writePromises, e.writePurchase} {
 		if err := step(ctx, w); err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func (e *encoded) check(ctx context.Context, w *writes) error {
 
 // bare says that the commit brings one callback and no order: its insertion is the first
 // write then, and its own check.
-func (e *encoded) bare() bool { return e.Order == nil && len(e.Callbacks)+len(e.Weighed) == 1 }
+func (e *encoded) bare() bool { return e.Order == nil && len(e.Callbacks) == 1 }
 
 func (e *encoded) checkCallbacks(ctx context.Context, w *writes) error {
 	if e.bare() {
@@ -110,11 +110,6 @@ func (e *encoded) checkCallbacks(ctx context.Context, w *writes) error {
 	}
 	for _, k := range e.Callbacks {
 		if err := absent(ctx, engine.ErrDuplicate, w.callbackExists, k.Channel, k.DedupeKey); err != nil {
-			return err
-		}
-	}
-	for _, k := range e.Weighed {
-		if err := absent(ctx, engine.ErrDuplicate, w.callbackExists, k.Key.Channel, k.Key.DedupeKey); err != nil {
 			return err
 		}
 	}

@@ -7,110 +7,117 @@ import (
 	"reflect"
 
 	"anxin/engine"
+	"anxin/engine/store/journal"
 )
 
-const (
-	// Another row with the id is an error: none may take the place of one that was
-	// acknowledged.
-	sqlInsertEntry = `INSERT INTO journal (id, channel, dedupe_key, order_no, notification, raw) VALUES ($1, $2, $3, $4, $5, $6)`
-	sqlWeighEntry  = `INSERT INTO callbacks (channel, dedupe_key, order_no, state, notification, raw, received_at)
-SELECT channel, dedupe_key, order_no, $1, notification, raw, id / 1000000 FROM journal WHERE id = $2
-ON CONFLICT (channel, dedupe_key) DO NOTHING`
-	// An entry whose callback is not stored stays, whatever its node believes.
-	sqlDropEntry = `DELETE FROM journal WHERE id = $1 AND EXISTS (
-SELECT 1 FROM callbacks AS c WHERE c.channel = journal.channel AND c.dedupe_key = journal.dedupe_key)`
+// journalFolder is what the folder of a database's journal is called, behind its path.
+const journalFolder = "-intake"
 
-	sqlJournal     = `SELECT id, channel, dedupe_key, order_no, notification FROM journal WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3`
-	sqlJournalSize = `SELECT COUNT(*) FROM journal`
-)
+// entryVersion is the first byte of a stored entry. Behind it are texts in the encoding of
+// raw.go: channel, dedupe key, order, notification (JSON) and raw request.
+const entryVersion = 1
 
-// errEntryGone says that an entry to be weighed is neither in the journal nor among the
-// callbacks.
-var errEntryGone = errors.New("entry is not in the journal")
+const entryTexts = 5
 
-// writeJournal adds new entries and moves weighed ones. That one of them is stored already
-// was checked before, but for one that comes alone.
-func (e *encoded) writeJournal(ctx context.Context, w *writes) error {
-	for i, c := range e.Journal {
-		_, err := w.run(ctx, "write journal", w.insertEntry,
-			int64(c.ID), c.Key.Channel, c.Key.DedupeKey, c.OrderNo, e.entries[i].notification, e.entries[i].raw)
+// errEntry says that a stored entry is of another version or not one.
+var errEntry = errors.New("entry of the journal cannot be read")
+
+// AddEntries appends to the journal; see engine.Journal.
+func (s *Store) AddEntries(_ context.Context, list []engine.Entry) ([]engine.EntryID, error) {
+	values := make([][]byte, len(list))
+	for i := range list {
+		var err error
+		if values[i], err = encodeEntry(&list[i]); err != nil {
+			return nil, fmt.Errorf("add to the journal: %w", err)
+		}
+	}
+	places, err := s.journal.Append(values...)
+	if err != nil {
+		return nil, fmt.Errorf("add to the journal: %w", err)
+	}
+	ids := make([]engine.EntryID, len(places))
+	for i, p := range places {
+		ids[i] = engine.EntryID(p)
+	}
+	return ids, nil
+}
+
+// Entries reads entries; see engine.Journal.
+func (s *Store) Entries(_ context.Context, ids []engine.EntryID) ([]engine.Entry, error) {
+	list := make([]engine.Entry, 0, len(ids))
+	for _, id := range ids {
+		value, err := s.journal.Read(journal.Place(id))
+		if errors.Is(err, journal.ErrGone) {
+			continue
+		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-	}
-	for _, c := range e.Weighed {
-		moved, err := w.run(ctx, "move from the journal", w.weighEntry, string(c.State), int64(c.ID))
-		switch {
-		case err != nil:
-			return err
-		case moved == 0 && e.bare():
-			return engine.ErrDuplicate
-		case moved == 0:
-			return errEntryGone
+		n, err := decodeEntry(value)
+		if err != nil {
+			return nil, fmt.Errorf("read entry %d: %w", id, err)
 		}
-		if err := w.dropFromJournal(ctx, c.ID); err != nil {
-			return err
-		}
-	}
-	for _, id := range e.Repeated {
-		if err := w.dropFromJournal(ctx, id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *writes) dropFromJournal(ctx context.Context, id engine.EntryID) error {
-	_, err := w.run(ctx, "drop from the journal", w.dropEntry, int64(id))
-	return err
-}
-
-// Journal pages through the journal; see engine.JournalReader.
-func (s *Store) Journal(ctx context.Context, after, before engine.EntryID, limit int) ([]engine.Entry, error) {
-	rows, err := s.reads.journal.QueryContext(ctx, int64(after), int64(before), bounded(limit))
-	if err != nil {
-		return nil, fmt.Errorf("read journal: %w", err)
-	}
-	list, err := collect(rows, func(r row) (engine.Entry, error) {
-		var c engine.Entry
-		var notification string
-		if err := r.Scan(&c.ID, &c.Key.Channel, &c.Key.DedupeKey, &c.OrderNo, &notification); err != nil {
-			return c, err
-		}
-		err := noticeForm.read(notification, reflect.ValueOf(&c.Notification).Elem())
-		return c, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read journal: %w", err)
+		n.ID = id
+		list = append(list, n)
 	}
 	return list, nil
 }
 
-// JournalSize counts the entries; see engine.JournalReader.
-func (s *Store) JournalSize(ctx context.Context) (n int64, err error) {
-	if err := s.reads.journalSize.QueryRowContext(ctx).Scan(&n); err != nil {
-		return 0, fmt.Errorf("count journal: %w", err)
+// EntriesBetween pages through the journal; see engine.Journal.
+func (s *Store) EntriesBetween(ctx context.Context, after, before engine.EntryID, limit int) ([]engine.Entry, error) {
+	places := s.journal.Places(journal.Place(after), journal.Place(before), bounded(limit))
+	ids := make([]engine.EntryID, len(places))
+	for i, p := range places {
+		ids[i] = engine.EntryID(p)
 	}
-	return n, nil
+	return s.Entries(ctx, ids)
 }
 
-// encodedEntry is what of an entry is not a column of its own.
-type encodedEntry struct {
-	notification string
-	raw          []byte
+// DropEntries forgets entries; see engine.Journal.
+func (s *Store) DropEntries(_ context.Context, ids []engine.EntryID) error {
+	places := make([]journal.Place, len(ids))
+	for i, id := range ids {
+		places[i] = journal.Place(id)
+	}
+	s.journal.Done(places...)
+	return nil
 }
 
-func encodeEntries(list []engine.Entry) ([]encodedEntry, error) {
-	if len(list) == 0 {
-		return nil, nil
+// JournalEnd returns where the journal ends; see engine.Journal.
+func (s *Store) JournalEnd(context.Context) (engine.EntryID, error) {
+	return engine.EntryID(s.journal.End()), nil
+}
+
+// JournalSize counts the entries; see engine.Journal.
+func (s *Store) JournalSize(context.Context) (int64, error) { return s.journal.Size(), nil }
+
+func encodeEntry(n *engine.Entry) ([]byte, error) {
+	notification, err := noticeForm.text(reflect.ValueOf(&n.Notification).Elem())
+	if err != nil {
+		return nil, err
 	}
-	entries := make([]encodedEntry, len(list))
-	for i := range list {
-		text, err := noticeForm.text(reflect.ValueOf(&list[i].Notification).Elem())
-		if err != nil {
-			return nil, err
-		}
-		entries[i] = encodedEntry{text, encodeRaw(*list[i].Raw)}
+	raw := encodeRaw(n.Raw)
+	value := make([]byte, 0, 32+len(n.Key.Channel)+len(n.Key.DedupeKey)+len(n.OrderNo)+len(notification)+len(raw))
+	value = append(value, entryVersion)
+	for _, text := range []string{n.Key.Channel, n.Key.DedupeKey, n.OrderNo, notification} {
+		value = appendText(value, text)
 	}
-	return entries, nil
+	return appendText(value, string(raw)), nil
+}
+
+func decodeEntry(value []byte) (n engine.Entry, err error) {
+	if len(value) == 0 || value[0] != entryVersion {
+		return n, errEntry
+	}
+	texts, err := splitTexts(value[1:])
+	if err != nil || len(texts) != entryTexts {
+		return n, errEntry
+	}
+	n.Key = engine.CallbackKey{Channel: texts[0], DedupeKey: texts[1]}
+	n.OrderNo = texts[2]
+	if err := noticeForm.read(texts[3], reflect.ValueOf(&n.Notification).Elem()); err != nil {
+		return n, err
+	}
+	n.Raw, err = decodeRaw([]byte(texts[4]))
+	return n, err
 }

@@ -61,7 +61,6 @@ type reads struct {
 	order, events, key, callbacks, webhook, audits, pinged *sql.Stmt
 	record, rejected, quarantined                          *sql.Stmt
 	webhooks, place, tries, endpoint, endpoints, parked    *sql.Stmt
-	journal, journalSize                                   *sql.Stmt
 	seqs, byNo, views                                      map[int]*sql.Stmt // by size
 	pauses                                                 *sql.Stmt
 	caseByID, settlement, settlements, settlementCounts    *sql.Stmt
@@ -80,7 +79,7 @@ func prepareReads(ctx context.Context, pool *sql.DB) (*reads, error) {
 	r := &reads{pool: pool, seqs: make(map[int]*sql.Stmt), byNo: make(map[int]*sql.Stmt), views: make(map[int]*sql.Stmt)}
 	for text, into := range map[string]**sql.Stmt{
 		sqlOrder: &r.order, sqlEvents: &r.events, sqlKey: &r.key,
-		sqlCallbacks: &r.callbacks, sqlJournal: &r.journal, sqlJournalSize: &r.journalSize, sqlWebhook: &r.webhook, sqlAudits: &r.audits, sqlPing: &r.pinged,
+		sqlCallbacks: &r.callbacks, sqlWebhook: &r.webhook, sqlAudits: &r.audits, sqlPing: &r.pinged,
 		sqlPauses: &r.pauses,
 		sqlCase:   &r.caseByID, sqlSettlement: &r.settlement, sqlSettlements: &r.settlements, sqlSettlementCounts: &r.settlementCounts,
 		sqlAllRows: &r.allRows, sqlOutcomeRows: &r.outcomeRows, sqlUnsettled: &r.unsettled,

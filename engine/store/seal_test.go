@@ -68,11 +68,15 @@ func TestContactsAreSealed(t *testing.T) {
 	if ins, _, err := s.OptIns(t.Context(), "p"); err != nil || len(ins) != 1 || ins[0].To != in.To {
 		t.Errorf("read back %+v, %v", ins, err)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	files, err := filepath.Glob(filepath.Join(dir, "*[!e]")) // all but the journal's folder
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range files {
+	journal, err := filepath.Glob(filepath.Join(dir, "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(files, journal...) {
 		raw, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

@@ -74,7 +74,6 @@ type writes struct {
 	readDueTasks, putTask, moveTask                 *prepared
 	deleteTask, deleteRow                           *prepared
 	callbackExists, insertCallback, settleCallback  *prepared
-	insertEntry, weighEntry, dropEntry              *prepared
 	insertRejected, trimRejected, dropRejected      *prepared
 	expireRejected, moveExpired, dropExpired        *prepared
 	insertWebhook, endWebhook, keyExists, insertKey *prepared
@@ -105,7 +104,6 @@ func prepareWrites(link *link, seqs *newest) (*writes, error) {
 		sqlDueTasks: &w.readDueTasks, sqlPutTask: &w.putTask, sqlMoveTask: &w.moveTask,
 		sqlDeleteTask: &w.deleteTask, sqlDeleteRow: &w.deleteRow,
 		sqlCallbackExists: &w.callbackExists, sqlInsertCallback: &w.insertCallback, sqlSettleCallback: &w.settleCallback,
-		sqlInsertEntry: &w.insertEntry, sqlWeighEntry: &w.weighEntry, sqlDropEntry: &w.dropEntry,
 		sqlInsertRejected: &w.insertRejected, sqlTrimRejected: &w.trimRejected, sqlDropRejected: &w.dropRejected,
 		sqlExpireRejected: &w.expireRejected, sqlMoveExpired: &w.moveExpired, sqlDropExpired: &w.dropExpired,
 		sqlInsertWebhook: &w.insertWebhook, sqlEndWebhook: &w.endWebhook,

@@ -10,9 +10,10 @@ import (
 	"strings"
 	"sync"
 
-	"anxin/engine"
-
 	"github.com/sirupsen/logrus"
+
+	"anxin/engine"
+	"anxin/engine/store/journal"
 )
 
 // Errors of this package besides those of the port.
@@ -60,6 +61,7 @@ func (o Options) withDefaults() Options {
 // Store is an engine.Store on one SQL database. It is safe for concurrent use.
 type Store struct {
 	reads   *reads
+	journal *journal.Journal
 	writer  *writer
 	newest  *newest
 	checks  *checkpointer
@@ -112,6 +114,10 @@ func (s *Store) open(ctx context.Context, path string, opts Options, limits logL
 		return err
 	}
 	s.closers = append(s.closers, lock)
+	if s.journal, err = journal.Open(path+journalFolder, journal.Options{Log: opts.Log}); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.journal)
 	link, err := openLink(ctx, sqliteDSN(path, writerPragmas))
 	if err != nil {
 		return fmt.Errorf("open the writing connection: %w", err)
