@@ -213,8 +213,8 @@ func (h *house) registerSome(prefix string, n int) []string {
 	return orders
 }
 
-// heldCommits is a store in which what is weighed on receipt waits while held, and what is
-// weighed behind does not.
+// heldCommits is a store in which what is taken in waits while held, and what is weighed
+// behind does not.
 type heldCommits struct {
 	engine.Store
 	held *sync.WaitGroup
@@ -225,6 +225,11 @@ func (s heldCommits) Commit(ctx context.Context, c engine.Commit) error {
 		s.held.Wait()
 	}
 	return s.Store.Commit(ctx, c)
+}
+
+func (s heldCommits) AddEntries(ctx context.Context, list []engine.Entry) ([]engine.EntryID, error) {
+	s.held.Wait()
+	return s.Store.AddEntries(ctx, list)
 }
 
 func (h *house) holdCallbacks() *sync.WaitGroup {

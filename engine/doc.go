@@ -12,15 +12,20 @@
 // quarantine together with a task that looks again, so neither order of arrival nor a
 // crash in between can lose it; after a week without its order it joins the refused ones.
 //
-// A burst goes another way, since each order costs the store some twelve rows, and the
-// channel waits for one. While more callbacks are being received than the writer needs to
-// be busy, a callback is committed as an entry of the journal, a table that has no index
-// but the order of receipt, and acknowledged; the notifications of one body are one commit.
-// The backlog then weighs many orders in one commit, in the order of receipt for each
-// order, behind those that wait already. With what an entry does to its order it becomes a
-// stored callback and leaves the journal. Only then is it known whether it came before: one
-// that did leaves the journal and changes nothing, and where a group has one, its entries
-// are weighed one by one. One whose order nobody has registered goes into quarantine.
+// When that takes longer than a moment, since the disk is busy with the database, the
+// callback is put into the journal as well, a file beside the database to which records are
+// only appended, and acknowledged: it is durable. Once it is weighed it leaves the journal.
+// A crash before that weighs it again, and finds it a duplicate if it was done.
+//
+// A burst goes that way from the start, since each order costs the store some twelve rows,
+// and the channel waits for one record. While more callbacks are being received than the
+// writer needs to be busy, a callback is only put into the journal, and acknowledged; the
+// notifications of one body are one write. The backlog then weighs many orders in one
+// commit, in the order of receipt for each order, behind those that wait already. With what
+// an entry does to its order it becomes a stored callback, and leaves the journal. Only then
+// is it known whether it came before: one that did leaves the journal and changes nothing,
+// and where a group has one, its entries are weighed one by one. One whose order nobody has
+// registered goes into quarantine.
 //
 // The journal is the queue, what the node remembers of it a hint: a start, and every few
 // seconds whichever node is up, weighs the entries that nobody remembers. No entry leaves

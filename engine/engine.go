@@ -93,6 +93,7 @@ type Engine struct {
 	messages  *messages // nil = none are sent
 	alerts    *alerts   // nil = there is nobody to tell
 	backlog   *backlog
+	inherited EntryID // end of the journal when this node began
 }
 
 type counters struct {
@@ -138,7 +139,11 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, deps: deps, gates: newGates(cfg, deps), rejects: newRejections(deps.Channels), messages: told, backlog: newBacklog(cfg.WeighAtOnce)}
+	inherited, err := deps.Store.JournalEnd(context.Background())
+	if err != nil {
+		return nil, fmt.Errorf("look for the end of the journal: %w", err)
+	}
+	e := &Engine{cfg: cfg, deps: deps, gates: newGates(cfg, deps), rejects: newRejections(deps.Channels), messages: told, backlog: newBacklog(cfg.WeighAtOnce), inherited: inherited}
 	e.gates.watch(told)
 	e.alerts = newAlerts(told)
 	e.runner = newRunner(deps.Store,

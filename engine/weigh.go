@@ -70,7 +70,7 @@ func (e *Engine) weighWaiting(ctx context.Context, waiting []unweighed) {
 func (e *Engine) weighOrphans(ctx context.Context) {
 	tick := time.NewTicker(orphanEvery)
 	defer tick.Stop()
-	for before, next := e.journalEnd(ctx), EntryID(0); ; before, next = max(before, next), e.journalEnd(ctx) {
+	for before, next := e.inherited, EntryID(0); ; before, next = max(before, next), e.journalEnd(ctx) {
 		if err := e.weighJournal(ctx, before); err != nil && ctx.Err() == nil {
 			e.deps.Log.WithError(err).Error("look for callbacks that were not weighed")
 		}

@@ -159,7 +159,7 @@ func (a *app) buildEngine(ctx context.Context, live *stream, tokens *auth.Tokens
 		return fmt.Errorf("notifications: %w", err)
 	}
 	a.engine, err = engine.New(engine.Config{
-		Stages: a.cfg.Stages, CheckGap: a.cfg.CheckGap, WeighAtOnce: cmp.Or(a.cfg.WeighAtOnce, -1), LateSuccess: engine.LatePolicies(a.cfg.LateSuccess),
+		Stages: a.cfg.Stages, CheckGap: a.cfg.CheckGap, WeighAtOnce: cmp.Or(a.cfg.WeighAtOnce, -1), WeighWithin: a.cfg.WeighWithin, LateSuccess: engine.LatePolicies(a.cfg.LateSuccess),
 		Channels: settings(a.cfg.Channels), DuplicateWindow: a.cfg.DuplicateWindow,
 	}, engine.Deps{
 		Store: a.store, Channels: channels, Sender: a.sender, Backends: backends, Listener: live, Presence: a.witness, Messages: told, Log: a.log,

@@ -77,7 +77,7 @@ var intakeMutants = []mutant{
 		name: "quarantined callbacks are forgotten",
 		edits: []edit{
 			{"engine/receive.go", `commit.addTask(processTask(c.OrderNo, c.Channel), now().Add(in))`, `_ = in`},
-			{"engine/weigh.go", `c.addTask(processTask(waits.OrderNo, waits.Key.Channel), now().Add(quarantineLooks[0]))`, `_ = waits`},
+			{"engine/weigh.go", `c.addTask(processTask(n.OrderNo, n.Key.Channel), now().Add(quarantineLooks[0]))`, `_ = n`},
 			{"engine/register.go", `if len(waiting) > 0 {`, `if len(waiting) > 0 && false {`},
 		},
 		test: "./engine TestCallback|TestQuarantine|TestRegist|TestReceive",
@@ -90,19 +90,30 @@ var intakeMutants = []mutant{
 	{
 		name: "a callback is acknowledged first, and stored when there is time",
 		edits: []edit{{
-			"engine/receive.go", `if err := e.commit(ctx, Commit{Journal: entries}); err != nil {`,
-			`var err error; copies := slices.Clone(entries); go func() { _ = e.commit(context.WithoutCancel(ctx), Commit{Journal: copies}) }(); if err != nil {`,
-		}, {"engine/receive.go", `"fmt"`, `"fmt"; "slices"`}},
-		test: "./engine TestSeveralNotifications|TestAnEntry",
+			"engine/receive.go", `ids, err := e.deps.Store.AddEntries(ctx, list)`,
+			`var err error; ids := make([]EntryID, len(list)); go func() { _, _ = e.deps.Store.AddEntries(context.WithoutCancel(ctx), list) }()`,
+		}},
+		test: "./engine TestSeveralNotifications",
 	},
 	{
-		name: "an entry leaves the journal without its callback",
-		edits: []edit{
-			{"engine/store/journal.go", `moved, err := w.run(ctx, "move from the journal", w.weighEntry, string(c.State), int64(c.ID))`, `moved, err := int64(1), error(nil)`},
-			{"engine/store/journal.go", `WHERE id = $1 AND EXISTS (
-SELECT 1 FROM callbacks AS c WHERE c.channel = journal.channel AND c.dedupe_key = journal.dedupe_key)`, `WHERE id = $1`},
-		},
-		test: "./engine/store .",
+		name:  "an entry leaves the journal without its callback",
+		edits: []edit{{"engine/weigh.go", `e.weighEach(ctx, byOrder(list))`, `_ = e.deps.Store.DropEntries(ctx, ids); e.weighEach(ctx, byOrder(list))`}},
+		test:  "./engine TestStoreThatCannotWrite",
+	},
+	{
+		name:  "what is acknowledged while it is weighed is kept nowhere",
+		edits: []edit{{"engine/receive.go", `case <-patience.C:`, "case <-patience.C:\n\t\treturn nil\n\tcase <-make(chan int):"}},
+		test:  "./engine TestACallbackThatIsLong|TestWhatWasAcknowledged",
+	},
+	{
+		name:  "a file of the journal that is used again brings back its past",
+		edits: []edit{{"engine/store/journal/segment.go", `binary.LittleEndian.PutUint32(place[:], seq)`, `_ = seq`}},
+		test:  "./engine/store/journal .",
+	},
+	{
+		name:  "a record of the journal that is not whole is believed",
+		edits: []edit{{"engine/store/journal/segment.go", `if checksum(s.seq, at, record) != binary.LittleEndian.Uint32(head[4:]) {`, `if false {`}},
+		test:  "./engine/store/journal .",
 	},
 	{
 		name:  "what repeats another is weighed like a new one",
@@ -111,7 +122,7 @@ SELECT 1 FROM callbacks AS c WHERE c.channel = journal.channel AND c.dedupe_key 
 	},
 	{
 		name:  "entries of the journal are weighed and stay there",
-		edits: []edit{{"engine/store/journal.go", `DELETE FROM journal WHERE id = $1 AND EXISTS`, `DELETE FROM journal WHERE id = $1 AND id < 0 AND EXISTS`}},
+		edits: []edit{{"engine/store/journal.go", `s.journal.Done(places...)`, `_ = places`}},
 		test:  "./engine TestDuplicates|TestCallback",
 	},
 	{

@@ -41,6 +41,8 @@ type Config struct {
 	CheckGap time.Duration // between two check-nows of one order
 	// WeighAtOnce is how many callbacks are weighed at a time before they are acknowledged.
 	WeighAtOnce int
+	// WeighWithin is how long that may take before they are acknowledged all the same.
+	WeighWithin time.Duration
 	// DuplicateWindow is how far apart two orders for one purchase are registered at most.
 	DuplicateWindow time.Duration
 
@@ -112,6 +114,7 @@ const (
 	defaultInboxLife   = 90 * 24 * time.Hour
 	defaultCheckGap    = 5 * time.Second
 	defaultWeighAtOnce = 16
+	defaultWeighWithin = 2 * time.Millisecond
 	// Who fears that the first payment was lost pays again within the day.
 	defaultDuplicateWindow = 24 * time.Hour
 	// The whole stop may take 10 s; half of it spreads the reconnections.
@@ -124,6 +127,9 @@ const (
 	maxLife     = 366 * 24 * time.Hour
 	maxStage    = 24 * time.Hour
 	maxCheckGap = 10 * time.Minute
+	// A timer is no finer than minWeighWithin, and channels give up after some seconds.
+	minWeighWithin = time.Millisecond
+	maxWeighWithin = 10 * time.Second
 	// maxWeighAtOnce is how many commits the store takes in one go.
 	maxWeighAtOnce = 256
 	maxWindow      = 31 * 24 * time.Hour // beyond a month, buying the same again is a habit

@@ -43,6 +43,7 @@ type file struct {
 	} `yaml:"late_success"`
 	CheckGap       duration `yaml:"check_gap"`
 	WeighAtOnce    *int     `yaml:"weigh_at_once"`
+	WeighWithin    duration `yaml:"weigh_within"`
 	Duplicates     duration `yaml:"duplicate_window"`
 	AllowedOrigins []string `yaml:"allowed_origins"`
 	TokenLifetimes struct {
@@ -158,6 +159,7 @@ func (f file) apply(l *loader) Config {
 		},
 		CheckGap:        time.Duration(cmp.Or(f.CheckGap, duration(defaultCheckGap))),
 		WeighAtOnce:     defaultWeighAtOnce,
+		WeighWithin:     time.Duration(cmp.Or(f.WeighWithin, duration(defaultWeighWithin))),
 		DuplicateWindow: time.Duration(cmp.Or(f.Duplicates, duration(defaultDuplicateWindow))),
 		Origins:         f.AllowedOrigins,
 		Tokens: Lifetimes{
@@ -223,6 +225,9 @@ func (f file) applyLateSuccess(c *Config, p *problems) {
 func (c Config) checkFigures(p *problems) {
 	if c.WeighAtOnce < 0 || c.WeighAtOnce > maxWeighAtOnce {
 		p.add("weigh_at_once", "must be 0 to %d", maxWeighAtOnce)
+	}
+	if c.WeighWithin < minWeighWithin || c.WeighWithin > maxWeighWithin {
+		p.add("weigh_within", "must be %v to %v", minWeighWithin, maxWeighWithin)
 	}
 	if c.Stages.Prolonged <= c.Stages.Delayed || c.Stages.Prolonged > maxStage {
 		p.add("stages.prolonged", "must be longer than stages.delayed and at most %v", maxStage)

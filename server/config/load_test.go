@@ -198,6 +198,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"long drain", production(t).file(t, "drain_window: 1m\n"), "drain_window must be at most"},
 		{"long window", production(t).file(t, "duplicate_window: 9999h\n"), "duplicate_window must be at most"},
 		{"negative weighing", production(t).file(t, "weigh_at_once: -1\n"), "weigh_at_once must be 0 to"},
+		{"no patience", production(t).file(t, "weigh_within: 1us\n"), "weigh_within must be 1ms to 10s"},
 		{"long gap", production(t).file(t, "check_gap: 1h\n"), "check_gap must be at most"},
 		{"script as support", production(t).file(t, "brand: {support_url: 'javascript:alert(1)'}\n"), "brand.support_url must be"},
 		{"backend without key", production(t).file(t, "backends: {bank: {webhook: {url: 'https://b.example', secrets: ["+goodHook+"]}}}\n"), "backends.bank has no api key"},
@@ -280,7 +281,7 @@ func TestDefaultsOfTheFileAreTheExamples(t *testing.T) {
 	t.Parallel()
 	c := load(t, production(t))
 	example := load(t, production(t).with("ANXIN_CONFIG", "../../docs/anxin.example.yaml"))
-	if c.Stages != example.Stages || c.CheckGap != example.CheckGap || c.WeighAtOnce != example.WeighAtOnce || c.DuplicateWindow != example.DuplicateWindow || c.Tokens != example.Tokens || c.Drain != example.Drain {
+	if c.Stages != example.Stages || c.CheckGap != example.CheckGap || c.WeighAtOnce != example.WeighAtOnce || c.WeighWithin != example.WeighWithin || c.DuplicateWindow != example.DuplicateWindow || c.Tokens != example.Tokens || c.Drain != example.Drain {
 		t.Errorf("defaults %+v, example %+v", c, example)
 	}
 }

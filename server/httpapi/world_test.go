@@ -203,7 +203,7 @@ func setupNode(t *testing.T, settings hub.Config, wrap func(engine.Store) engine
 		Name: "sandbox", GatewayURL: gateway.URL, Merchant: merchant, Secret: channelSecret, Client: gateway.Client(),
 	})
 	must(t, err)
-	eng, err := engine.New(engine.Config{CheckGap: time.Minute}, engine.Deps{
+	eng, err := engine.New(engine.Config{CheckGap: time.Minute, WeighWithin: time.Minute}, engine.Deps{
 		Store: wrap(w.store), Channels: map[string]channel.Channel{"sandbox": adapter}, Sender: noSender{}, Backends: map[string]bool{"hooked-1": true, "hooked-2": true}, Listener: live, Log: log,
 		Messages: messages,
 	})
