@@ -83,3 +83,32 @@ func FuzzRawRequest(f *testing.F) {
 		}
 	})
 }
+
+// FuzzEntry reads entries of the journal: whatever is read is read again from what it is
+// written as.
+func FuzzEntry(f *testing.F) {
+	whole, err := encodeEntry(&engine.Entry{
+		Key: engine.CallbackKey{Channel: "pay", DedupeKey: "\x00"}, OrderNo: "A1",
+		Notification: channel.Notification{OrderNo: "A1", DedupeKey: "\x00"},
+		Raw:          channel.Request{Body: []byte("\xff"), Header: http.Header{"A": {"b"}}, ReceivedAt: time.Unix(1, 2).UTC()},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole)
+	f.Add(whole[:len(whole)-1])
+	f.Add([]byte{entryVersion})
+	f.Fuzz(func(t *testing.T, value []byte) {
+		n, err := decodeEntry(value)
+		if err != nil {
+			return
+		}
+		again, err := encodeEntry(&n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same, err := decodeEntry(again); err != nil || !reflect.DeepEqual(same, n) {
+			t.Fatalf("%+v is read as %+v, %v", n, same, err)
+		}
+	})
+}

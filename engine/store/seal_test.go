@@ -73,7 +73,7 @@ func TestContactsAreSealed(t *testing.T) {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		raw, err := os.ReadFile(name) //nolint:gosec // of this test
+		raw, err := os.ReadFile(name)
 		if bytes.Contains(raw, []byte(secretPhone[3:])) || bytes.Contains(raw, []byte("someone.private")) {
 			t.Errorf("%s shows an address", filepath.Base(name))
 		}

@@ -82,7 +82,11 @@ func newServer(t testing.TB, giveUp func(), a around) *server {
 	if err := os.WriteFile(first, []byte("weigh_at_once: 0"+settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.settings = []string{file, first}
+	hasty := filepath.Join(dir, "hasty.yaml")
+	if err := os.WriteFile(hasty, []byte("weigh_within: 1ms"+settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.settings = []string{file, first, hasty}
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "ANXIN_LISTEN=" + s.address, "ANXIN_DATA_DIR=" + s.dir,
 		"ANXIN_API_KEYS=" + backendName + ":" + apiKey, "ANXIN_OPERATOR_KEYS=chaos:" + operatorKey,
@@ -287,7 +291,8 @@ func doom(rng *rand.Rand, life time.Duration) string {
 		aSecond = 200
 	case crash.BeforeCommit, crash.AfterCommit, crash.BeforeTransaction, crash.AfterTransaction:
 		aSecond = 60
-	case crash.BeforeQuery, crash.AfterQuery, crash.BeforeSend, crash.AfterSend, crash.BeforeMessage, crash.AfterMessage, crash.BeforeAnswer, crash.BeforeWeighing:
+	case crash.BeforeQuery, crash.AfterQuery, crash.BeforeSend, crash.AfterSend, crash.BeforeMessage, crash.AfterMessage, crash.BeforeAnswer,
+		crash.BeforeJournal, crash.AfterJournal, crash.BeforeWeighing:
 	}
 	return fmt.Sprintf("%s:%d", place, 1+rng.IntN(int(aSecond*life.Seconds())))
 }
