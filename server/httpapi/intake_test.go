@@ -188,6 +188,11 @@ func (s *arriving) Commit(ctx context.Context, c engine.Commit) error {
 	return s.Store.Commit(ctx, c)
 }
 
+func (s *arriving) AddEntries(ctx context.Context, list []engine.Entry) ([]engine.EntryID, error) {
+	s.came <- struct{}{}
+	return s.Store.AddEntries(ctx, list)
+}
+
 // TestCallbacksThatComeTogetherAreWrittenTogether holds the disk (by the write lock of
 // another connection, as a slow sync would) until 64 callbacks have come, and counts in
 // how many transactions they are written then.
@@ -222,6 +227,10 @@ func TestCallbacksThatComeTogetherAreWrittenTogether(t *testing.T) {
 	_, err = lock.ExecContext(t.Context(), "ROLLBACK")
 	must(t, err)
 	sent.Wait()
+	w.await("weighed", func() bool {
+		waits, err := w.store.JournalSize(t.Context())
+		return err == nil && waits == 0
+	})
 	after := w.store.Stats()
 	writes, groups := after.Writes-before.Writes, after.Groups-before.Groups
 	t.Logf("%d writes in %d groups", writes, groups)
