@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/sirupsen/logrus"
 )
@@ -36,6 +37,10 @@ const (
 	queueSize = 1024
 	// maxGroup bounds the bytes of one write and sync; one append may have more.
 	maxGroup = 1 << 20
+	// fillAfter and fillAgain are when a segment is given its full length: not in the way of
+	// a start, nor of a burst that begins one after the other.
+	fillAfter = time.Second
+	fillAgain = time.Minute
 	// manyMarks is how many values are done before that is written without being asked.
 	manyMarks = 256
 )

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -266,6 +268,29 @@ func TestAnotherFormatIsRefusedAndKept(t *testing.T) {
 	if _, err := os.Stat(name); err != nil {
 		t.Error(err)
 	}
+}
+
+// A file of full length is the same journal.
+func TestASegmentIsGivenItsFullLength(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "j")
+		j := open(t, dir, small)
+		add(t, j, "before")
+		<-time.After(2 * time.Second)
+		synctest.Wait()
+		info, err := os.Stat(files(t, dir)[0])
+		fatal(t, err)
+		if info.Size() != small.SegmentBytes {
+			t.Errorf("it has %d bytes", info.Size())
+		}
+		add(t, j, "after")
+		again, err := journal.Open(crash(t, dir), small)
+		fatal(t, err)
+		want(t, again, "before", "after")
+		fatal(t, again.Close())
+		fatal(t, j.Close())
+	})
 }
 
 // What could not be written is an error for all who wait for it, and the journal goes on

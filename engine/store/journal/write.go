@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // appending is one call of Append.
@@ -16,12 +17,19 @@ type appending struct {
 // run writes groups of appends until Close, one write and one sync for each.
 func (j *Journal) run() {
 	defer close(j.ended)
+	fill := time.NewTimer(fillAfter)
+	defer fill.Stop()
 	for {
 		select {
 		case a := <-j.queue:
 			j.write(j.gather(a))
 		case <-j.marks:
 			j.writeMarks()
+		case <-fill.C:
+			if err := j.fill(); err != nil {
+				j.opts.Log.WithError(err).Warn("intake journal: its file grows with each record, which takes longer")
+			}
+			fill.Reset(fillAgain)
 		case <-j.quit:
 			for len(j.queue) > 0 {
 				j.write(j.gather(<-j.queue))
@@ -30,6 +38,21 @@ func (j *Journal) run() {
 			return
 		}
 	}
+}
+
+// fill gives the current segment its full length. What is written within a file needs no
+// sync of the file system's own records, which may be waiting for others.
+func (j *Journal) fill() error {
+	s := j.current
+	info, err := s.file.Stat()
+	if err != nil || info.Size() >= j.opts.SegmentBytes {
+		return err
+	}
+	from := max(info.Size(), s.end)
+	if _, err := s.file.WriteAt(make([]byte, j.opts.SegmentBytes-from), from); err != nil {
+		return err
+	}
+	return syncData(s.file)
 }
 
 // gather takes what is queued now, without waiting for more.
