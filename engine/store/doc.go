@@ -6,17 +6,26 @@
 // The caller's goroutine checks and encodes what it wants written and puts it into a
 // bounded queue. One goroutine owns the only connection that writes. It takes whatever
 // is queued, up to a bound, into one transaction and makes that durable with one fsync;
-// only then do the callers return. It uses the driver without database/sql (link.go). An idle store commits at once, a busy one pays one
-// fsync for many commits, and nobody ever waits for a timer.
+// only then do the callers return. It uses the driver without database/sql (link.go). An
+// idle store commits at once, a busy one pays one fsync for many commits, and nobody ever
+// waits for a timer.
 //
 //	caller: check, encode ─▶ queue ─▶ writer: BEGIN, each: checks then writes, COMMIT (fsync) ─▶ callers return
 //	                                    ▲ closes the log                  │ signals growth
 //	                                  checkpointer: copies the log into the database
 //
 // Commits of one group must not harm one another. Each one's checks (callback, key, fence)
-// precede its first write, or are part of it (seq), so a refused commit has written nothing and its neighbours go on. One request may stand for many commits (CommitEach), which spares
-// their callers the waiting for one another. When a statement fails for any other reason, the transaction is
-// rolled back and run again without the culprit.
+// precede its first write, or are part of it (seq), so a refused commit has written nothing
+// and its neighbours go on. One request may stand for many commits (CommitEach), which
+// spares their callers the waiting for one another. When a statement fails for any other
+// reason, the transaction is rolled back and run again without the culprit.
+//
+// # The journal of callbacks
+//
+// Callbacks that cannot be weighed at once are made durable apart from the database, in a
+// folder beside it: see the package journal. What leaves the journal is in the database by
+// then, and what comes back after a crash is known there by its key, so that the two need
+// no transaction in common. An orderly end with nothing left to weigh removes the files.
 //
 // # The log
 //
