@@ -233,13 +233,14 @@ func (e *Engine) HasChannel(name string) bool {
 
 var errPanicked = errors.New("adapter panicked")
 
-// contained calls an adapter and makes a panic in it an error, which follows the
-// schedule like any other. The runner's own guard would run the task again with every
-// lease, for ever, on an answer that the adapter cannot bear.
+// contained makes a panic an error: one in an adapter, which follows the schedule then
+// like any other, or one over a callback, which its channel sends again. The runner's own
+// guard would run a task again with every lease, for ever, on an answer that the adapter
+// cannot bear.
 func (e *Engine) contained(call func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			e.deps.Log.WithField("stack", string(debug.Stack())).Error("adapter panicked")
+			e.deps.Log.WithField("stack", string(debug.Stack())).Error("panicked")
 			err = errPanicked
 		}
 	}()

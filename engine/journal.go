@@ -33,7 +33,8 @@ type Journal interface {
 	// AddEntries makes entries durable, in their order, and returns their ids. After an
 	// error they may be there all the same.
 	AddEntries(ctx context.Context, list []Entry) ([]EntryID, error)
-	// Entries returns those of the entries that are there, in the order of ids.
+	// Entries returns those of the entries that are there, in the order of ids. One that
+	// cannot be read is an error beside the others.
 	Entries(ctx context.Context, ids []EntryID) ([]Entry, error)
 	// EntriesBetween returns at most limit entries with an id above after and below before,
 	// lowest first.

@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -215,6 +217,66 @@ func TestWhatWasAcknowledgedWhileItWasWeighedSurvives(t *testing.T) {
 		if c := h.Counts(); c.Duplicates != 1 || h.inJournal() != 0 {
 			t.Errorf("%d in the journal, counted %+v", h.inJournal(), c)
 		}
+	})
+}
+
+// One entry that cannot be read keeps no other from being weighed.
+func TestAnEntryThatCannotBeReadIsLeftWhereItIs(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		h.register("A1")
+		h.register("A2")
+		h.cfg.WeighAtOnce = -1
+		h.through(func(s engine.Store) engine.Store { return &torn{s} })
+		h.callback(paidNote("A1", "c1"), paidNote("A2", "c2"))
+		h.pass(30 * time.Second)
+		h.wantPayment("A1", order.Pending, order.StatusAwaiting)
+		h.wantPayment("A2", order.Succeeded, order.StatusSucceeded)
+		if left := h.inJournal(); left != 1 {
+			t.Errorf("%d in the journal", left)
+		}
+	})
+}
+
+// torn is a store that cannot read what its journal holds of A1.
+type torn struct{ engine.Store }
+
+func (s *torn) Entries(ctx context.Context, ids []engine.EntryID) ([]engine.Entry, error) {
+	list, err := s.Store.Entries(ctx, ids)
+	return s.tear(list), errors.Join(err, errDisk)
+}
+
+func (s *torn) EntriesBetween(ctx context.Context, after, before engine.EntryID, limit int) ([]engine.Entry, error) {
+	list, err := s.Store.EntriesBetween(ctx, after, before, limit)
+	return s.tear(list), errors.Join(err, errDisk)
+}
+
+func (s *torn) tear(list []engine.Entry) []engine.Entry {
+	return slices.DeleteFunc(list, func(n engine.Entry) bool { return n.OrderNo == "A1" })
+}
+
+// A bug that one callback meets does not end the server: it comes again.
+func TestAPanicOverACallbackIsAnAnswer(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		h.register("A1")
+		broken := true
+		h.through(func(s engine.Store) engine.Store {
+			return &failingCommits{s, func(c engine.Commit) bool {
+				if broken && len(c.Callbacks) > 0 {
+					panic("a bug")
+				}
+				return false
+			}}
+		})
+		if status := h.callback(paidNote("A1", "c1")); status != 503 {
+			t.Errorf("answered %d", status)
+		}
+		broken = false
+		if status := h.callback(paidNote("A1", "c1")); status != 200 {
+			t.Errorf("redelivery was answered %d", status)
+		}
+		h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
 	})
 }
 

@@ -58,6 +58,10 @@ func entriesOf(name string, notes []channel.Notification, r channel.Request) []E
 // behind. Only a store that cannot write is an error: evidence that moves nothing is stored
 // all the same.
 func (e *Engine) take(ctx context.Context, list []Entry) error {
+	if len(list) == 0 {
+		e.backlog.end()
+		return nil
+	}
 	if e.backlog.takes(list) {
 		defer e.backlog.end()
 		return e.storeFirst(ctx, list)
@@ -65,7 +69,7 @@ func (e *Engine) take(ctx context.Context, list []Entry) error {
 	weighed := make(chan error, 1)
 	go func() { // it is not broken off: the answer may not wait for it
 		defer e.backlog.end()
-		weighed <- e.weighFirst(context.WithoutCancel(ctx), list)
+		weighed <- e.contained(func() error { return e.weighFirst(context.WithoutCancel(ctx), list) })
 	}()
 	patience := time.NewTimer(e.cfg.WeighWithin)
 	defer patience.Stop()

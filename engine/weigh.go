@@ -60,7 +60,6 @@ func (e *Engine) weighWaiting(ctx context.Context, waiting []unweighed) {
 	list, err := e.deps.Store.Entries(ctx, ids)
 	if err != nil {
 		e.logWeighing(waiting[0].orderNo, err)
-		return
 	}
 	e.weighEach(ctx, byOrder(list))
 }
@@ -91,16 +90,16 @@ func (e *Engine) journalEnd(ctx context.Context) EntryID {
 	return end
 }
 
-func (e *Engine) weighJournal(ctx context.Context, before EntryID) error {
+func (e *Engine) weighJournal(ctx context.Context, before EntryID) (failed error) {
 	for after := EntryID(0); ctx.Err() == nil; {
 		page, err := e.deps.Store.EntriesBetween(ctx, after, before, manyWeighed)
-		if err != nil || len(page) == 0 {
-			return err
+		if failed = errors.Join(failed, err); len(page) == 0 {
+			break
 		}
-		e.weighEach(ctx, byOrder(e.backlog.others(page)))
 		after = page[len(page)-1].ID
+		e.weighEach(ctx, byOrder(e.backlog.others(page)))
 	}
-	return nil
+	return failed
 }
 
 // weighEach weighs entries of the journal, those of an order together. What fails stays

@@ -84,7 +84,7 @@ var intakeMutants = []mutant{
 	},
 	{
 		name:  "what was acknowledged and not weighed is forgotten at a restart",
-		edits: []edit{{"engine/weigh.go", `if err != nil || len(page) == 0 {`, `if err != nil || len(page) >= 0 {`}},
+		edits: []edit{{"engine/weigh.go", `if failed = errors.Join(failed, err); len(page) == 0 {`, `if failed = errors.Join(failed, err); len(page) >= 0 {`}},
 		test:  "./engine TestNothingThatWasAcknowledged",
 	},
 	{

@@ -45,22 +45,26 @@ func (s *Store) AddEntries(_ context.Context, list []engine.Entry) ([]engine.Ent
 // Entries reads entries; see engine.Journal.
 func (s *Store) Entries(_ context.Context, ids []engine.EntryID) ([]engine.Entry, error) {
 	list := make([]engine.Entry, 0, len(ids))
+	var failed error
 	for _, id := range ids {
-		value, err := s.journal.Read(journal.Place(id))
-		if errors.Is(err, journal.ErrGone) {
-			continue
+		switch n, err := s.entry(id); {
+		case err == nil:
+			list = append(list, n)
+		case !errors.Is(err, journal.ErrGone):
+			failed = errors.Join(failed, fmt.Errorf("read entry %d: %w", id, err))
 		}
-		if err != nil {
-			return nil, err
-		}
-		n, err := decodeEntry(value)
-		if err != nil {
-			return nil, fmt.Errorf("read entry %d: %w", id, err)
-		}
-		n.ID = id
-		list = append(list, n)
 	}
-	return list, nil
+	return list, failed
+}
+
+func (s *Store) entry(id engine.EntryID) (engine.Entry, error) {
+	value, err := s.journal.Read(journal.Place(id))
+	if err != nil {
+		return engine.Entry{}, err
+	}
+	n, err := decodeEntry(value)
+	n.ID = id
+	return n, err
 }
 
 // EntriesBetween pages through the journal; see engine.Journal.
