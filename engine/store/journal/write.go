@@ -17,7 +17,7 @@ type appending struct {
 // run writes groups of appends until Close, one write and one sync for each.
 func (j *Journal) run() {
 	defer close(j.ended)
-	fill := time.NewTimer(fillAfter)
+	fill := time.NewTicker(fillEvery)
 	defer fill.Stop()
 	for {
 		select {
@@ -29,7 +29,6 @@ func (j *Journal) run() {
 			if err := j.fill(); err != nil {
 				j.opts.Log.WithError(err).Warn("intake journal: its file grows with each record, which takes longer")
 			}
-			fill.Reset(fillAgain)
 		case <-j.quit:
 			for len(j.queue) > 0 {
 				j.write(j.gather(<-j.queue))
@@ -40,12 +39,12 @@ func (j *Journal) run() {
 	}
 }
 
-// fill gives the current segment its full length. What is written within a file needs no
+// fill gives the current segment, once it is in use, its full length. What is written within a file needs no
 // sync of the file system's own records, which may be waiting for others.
 func (j *Journal) fill() error {
 	s := j.current
 	info, err := s.file.Stat()
-	if err != nil || info.Size() >= j.opts.SegmentBytes {
+	if err != nil || s.end == headBytes || info.Size() >= j.opts.SegmentBytes {
 		return err
 	}
 	from := max(info.Size(), s.end)
