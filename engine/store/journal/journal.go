@@ -37,9 +37,9 @@ const (
 	queueSize = 1024
 	// maxGroup bounds the bytes of one write and sync; one append may have more.
 	maxGroup = 1 << 20
-	// fillEvery is how often it is looked whether a segment is to be given its full length:
-	// not in the way of a burst that begins one after the other.
-	fillEvery = time.Second
+	// fillAfter is how long a segment must have been in use to be given its full length: not
+	// in the way of a burst that begins one after the other.
+	fillAfter = time.Second
 	// manyMarks is how many values are done before that is written without being asked.
 	manyMarks = 256
 )

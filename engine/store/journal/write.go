@@ -17,12 +17,17 @@ type appending struct {
 // run writes groups of appends until Close, one write and one sync for each.
 func (j *Journal) run() {
 	defer close(j.ended)
-	fill := time.NewTicker(fillEvery)
-	defer fill.Stop()
+	fill := time.NewTimer(fillAfter)
+	fill.Stop()
+	planned := uint32(0) // the segment whose filling was
 	for {
 		select {
 		case a := <-j.queue:
 			j.write(j.gather(a))
+			if planned != j.current.seq {
+				planned = j.current.seq
+				fill.Reset(fillAfter)
+			}
 		case <-j.marks:
 			j.writeMarks()
 		case <-fill.C:
@@ -39,12 +44,12 @@ func (j *Journal) run() {
 	}
 }
 
-// fill gives the current segment, once it is in use, its full length. What is written within a file needs no
+// fill gives the current segment its full length. What is written within a file needs no
 // sync of the file system's own records, which may be waiting for others.
 func (j *Journal) fill() error {
 	s := j.current
 	info, err := s.file.Stat()
-	if err != nil || s.end == headBytes || info.Size() >= j.opts.SegmentBytes {
+	if err != nil || info.Size() >= j.opts.SegmentBytes {
 		return err
 	}
 	from := max(info.Size(), s.end)
