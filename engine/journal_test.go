@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -260,10 +261,11 @@ func TestAPanicOverACallbackIsAnAnswer(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, h *house) {
 		h.register("A1")
-		broken := true
+		var broken atomic.Bool
+		broken.Store(true)
 		h.through(func(s engine.Store) engine.Store {
 			return &failingCommits{s, func(c engine.Commit) bool {
-				if broken && len(c.Callbacks) > 0 {
+				if broken.Load() && len(c.Callbacks) > 0 {
 					panic("a bug")
 				}
 				return false
@@ -272,7 +274,7 @@ func TestAPanicOverACallbackIsAnAnswer(t *testing.T) {
 		if status := h.callback(paidNote("A1", "c1")); status != 503 {
 			t.Errorf("answered %d", status)
 		}
-		broken = false
+		broken.Store(false)
 		if status := h.callback(paidNote("A1", "c1")); status != 200 {
 			t.Errorf("redelivery was answered %d", status)
 		}

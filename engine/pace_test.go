@@ -258,6 +258,7 @@ func TestPaceHoldsForARandomChannel(t *testing.T) {
 					h.pass(time.Duration(1+dice.IntN(8000)) * time.Millisecond)
 					_, _ = h.CheckNow(context.Background(), names[dice.IntN(len(names))]) // too soon, or not
 				}
+				synctest.Wait() // for what the last one set going
 				h.wantBudget(qps)
 				for _, no := range names {
 					h.wantPromises(no)

@@ -37,7 +37,7 @@ func startAlipayShop(t *testing.T, v alipaytest.Vendor, answer func(alipaytest.Q
 		files["app.crt"], files["alipay.crt"], files["next.crt"], files["root.crt"] = v.Certs.App, v.Certs.Alipay, v.Certs.Next, v.Certs.Root
 		s.serial = v.Certs.AlipaySerial
 	}
-	files["anxin.yaml"] = `
+	files["anxin.yaml"] = weighedFirst + `
 channels:
   alipay:
     provider: alipay
@@ -243,7 +243,7 @@ func TestAlipayGuide(t *testing.T) {
 	if key := strings.TrimSpace(sh(fenced(t, string(guide), "openssl genrsa -out alipay/app_private_key.pem"))); !strings.HasPrefix(key, "MII") || strings.Contains(key, "\n") {
 		t.Errorf("the key for the console is %q", key)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "anxin.yaml"), []byte(fenced(t, string(guide), "alipay_public_key: file:")), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "anxin.yaml"), []byte(weighedFirst+fenced(t, string(guide), "alipay_public_key: file:")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	sh(fenced(t, string(guide), "openssl genrsa -out alipay/rehearsal.pem"))

@@ -75,7 +75,7 @@ func (a liveAccount) environment(t *testing.T, dir, gateway string) []string {
 	for name, text := range a.files() {
 		writeFile(t, filepath.Join(dir, name), text)
 	}
-	content, err := json.Marshal(object{"channels": object{"pay": object{"provider": a.provider, "account": a.account(gateway)}}})
+	content, err := json.Marshal(object{"weigh_within": "10s", "channels": object{"pay": object{"provider": a.provider, "account": a.account(gateway)}}})
 	if err != nil {
 		t.Fatal(err)
 	}

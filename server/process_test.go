@@ -95,6 +95,10 @@ func (p *process) reportingTo(t testing.TB) *process {
 	return &process{t: t, base: p.base, dir: p.dir, cmd: p.cmd, done: p.done, log: p.log}
 }
 
+// weighedFirst is the setting with which what a callback did is seen as soon as it is
+// answered, however busy the machine.
+const weighedFirst = "weigh_within: 10s\n"
+
 // startServer runs the binary on a free port over the data in dir and returns when it
 // accepts connections. It is killed at the end of the test if it still runs.
 func startServer(t testing.TB, dir string, env ...string) *process {

@@ -37,7 +37,7 @@ func startStripeShop(t *testing.T, answer apiAnswer) stripeShop {
 	}))
 	t.Cleanup(api.Close)
 	dir := t.TempDir()
-	files := map[string]string{"endpoint.secret": stripetest.Secret + "\n", "anxin.yaml": `
+	files := map[string]string{"endpoint.secret": stripetest.Secret + "\n", "anxin.yaml": weighedFirst + `
 channels:
   stripe:
     provider: stripe
@@ -249,7 +249,7 @@ func TestStripeGuide(t *testing.T) {
 		}
 		return string(out)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "anxin.yaml"), []byte(fenced(t, string(guide), "provider: stripe")), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "anxin.yaml"), []byte(weighedFirst+fenced(t, string(guide), "provider: stripe")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	sh(fenced(t, string(guide), "> stripe/endpoint.secret"))

@@ -34,7 +34,7 @@ func startWechatShop(t *testing.T, answer func(r *http.Request, body []byte) (in
 	for name, content := range map[string]string{
 		"apiclient_key.pem": keys.Merchant.Key, "apiclient_cert.pem": keys.Merchant.Cert, "pub_key.pem": keys.Public.Public,
 		"wechatpay.pem": keys.Platform.Cert + keys.Next.Cert, "of-wechat-pay.pem": keys.Platform.Key,
-		"anxin.yaml": `
+		"anxin.yaml": weighedFirst + `
 channels:
   wechat:
     provider: wechatpay

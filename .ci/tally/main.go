@@ -17,7 +17,7 @@ type event struct {
 }
 
 func main() {
-	passed, failed := 0, 0
+	passed, failed, names := 0, 0, []string{}
 	output := map[string][]string{} // by package and test
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(make([]byte, 1<<20), 64<<20)
@@ -37,9 +37,13 @@ func main() {
 			} else {
 				passed++
 			}
+			if report := strings.Join(output[key], ""); strings.Contains(report, "DATA RACE") {
+				fmt.Printf("race  seen during %s\n%s", key, report) // whichever test of the package it fails
+			}
 			delete(output, key)
 		case "fail", "build-fail":
 			failed++
+			names = append(names, key)
 			fmt.Printf("FAIL  %s\n%s", key, strings.Join(output[key], ""))
 			delete(output, key)
 		case "skip":
@@ -49,6 +53,9 @@ func main() {
 			}
 			delete(output, key)
 		}
+	}
+	for _, name := range names {
+		fmt.Println("failed:", name)
 	}
 	if len(os.Args) > 1 {
 		if err := os.WriteFile(os.Args[1], fmt.Appendf(nil, "%d %d\n", passed, failed), 0o600); err != nil {
