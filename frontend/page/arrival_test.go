@@ -46,7 +46,7 @@ func TestNothingMovesWhileThePageArrives(t *testing.T) {
 					continue
 				}
 				if _, err := w.Write(whole.Bytes()[sent:end[1]]); err != nil {
-					return nil // the tab is closed
+					return err
 				}
 				sent = end[1]
 				w.(http.Flusher).Flush()
