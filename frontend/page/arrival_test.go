@@ -60,6 +60,12 @@ func TestNothingMovesWhileThePageArrives(t *testing.T) {
 			return err
 		}
 	}
+	arriving := []string{"awaiting", "confirming_slow", "refunding", "succeeded_review"}
+	for _, lang := range languages() {
+		for _, state := range arriving {
+			a.pages["/"+lang+"/"+state] = inPieces(a.pages["/"+lang+"/"+state])
+		}
+	}
 	ctx := open()
 	if err := chromedp.Run(ctx, page.BringToFront(), chromedp.ActionFunc(func(ctx context.Context) error {
 		_, err := page.AddScriptToEvaluateOnNewDocument(still + ";" + watchShifts + ";" + askForMore).Do(ctx)
@@ -69,9 +75,8 @@ func TestNothingMovesWhileThePageArrives(t *testing.T) {
 	}
 	for i, lang := range languages() {
 		width := []int64{320, 1280}[i%2]
-		for _, state := range []string{"awaiting", "confirming_slow", "refunding", "succeeded_review"} {
+		for _, state := range arriving {
 			path := "/" + lang + "/" + state
-			a.pages[path] = inPieces(a.pages[path])
 			var shifts []string
 			if err := chromedp.Run(ctx, chromedp.EmulateViewport(width, 1600), chromedp.Navigate(a.URL+path),
 				chromedp.WaitReady("#anxin[data-live]", chromedp.ByQuery), evaluate(`settled()`, &shifts)); err != nil {
