@@ -20,7 +20,7 @@ const (
 	// size: what comes due while the writer stalls (a sync, the closing of the log) begins
 	// all the same. Together they are one group of the store, and a callback waits for no
 	// more.
-	batchTasks = 256
+	batchTasks = 512
 )
 
 // gate decides whether a task that is due may start.

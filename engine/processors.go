@@ -2,8 +2,9 @@ package engine
 
 import "runtime"
 
-// moreProcessors is how many goroutines run at a time on top of one for each core.
-const moreProcessors = 4
+// moreProcessors is how many goroutines run at a time on top of one for each core. With
+// four a due task was no sooner on two cores, and what computes lost a tenth.
+const moreProcessors = 2
 
 // AddProcessors has more goroutines run at a time than there are cores, as threads among
 // which the operating system shares the cores. A goroutine that computes gives way to

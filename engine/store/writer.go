@@ -18,7 +18,7 @@ const (
 	queueSize = 1024
 	// groupSize bounds the commits of one transaction, and with it how long the first of
 	// a group waits for the work of the others: about 50 µs each.
-	groupSize = 256
+	groupSize = 512
 )
 
 // action does the work of one request within the transaction of its group. It returns
