@@ -42,11 +42,15 @@ func run(names []string) error {
 	if err := copyTree(dir); err != nil {
 		return err
 	}
-	for _, m := range mutants { // all at once: it is tiresome to learn it after ten minutes
+	var misfits error // all at once: it is tiresome to learn it after ten minutes
+	for _, m := range mutants {
 		restore, err := m.apply(dir)
 		if err = errors.Join(err, restore()); err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+			misfits = errors.Join(misfits, fmt.Errorf("%s: %w", m.name, err))
 		}
+	}
+	if misfits != nil {
+		return misfits
 	}
 	if found := check(dir, chaos...); found != "" {
 		return fmt.Errorf("the chaos suite fails without any mutant: %s", found)
