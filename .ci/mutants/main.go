@@ -52,7 +52,10 @@ func run(names []string) error {
 	if misfits != nil {
 		return misfits
 	}
-	if found := check(dir, chaos...); found != "" {
+	switch found, err := check(dir, chaos...); {
+	case err != nil:
+		return err
+	case found != "":
 		return fmt.Errorf("the chaos suite fails without any mutant: %s", found)
 	}
 	var escaped []string
@@ -60,18 +63,17 @@ func run(names []string) error {
 		if len(names) > 0 && !slices.ContainsFunc(names, func(n string) bool { return strings.Contains(m.name, n) }) {
 			continue
 		}
-		caught, err := m.try(dir)
-		if err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
-		}
-		if !caught {
+		switch caught, err := m.try(dir); {
+		case err != nil:
+			misfits = errors.Join(misfits, fmt.Errorf("%s: %w", m.name, err))
+		case !caught:
 			escaped = append(escaped, m.name)
 		}
 	}
 	if len(escaped) > 0 {
-		return fmt.Errorf("nobody noticed: %s", strings.Join(escaped, "; "))
+		misfits = errors.Join(misfits, fmt.Errorf("nobody noticed: %s", strings.Join(escaped, "; ")))
 	}
-	return nil
+	return misfits
 }
 
 // copyTree copies what git tracks.
@@ -136,10 +138,18 @@ func (m mutant) try(dir string) (caught bool, err error) {
 	}
 	fmt.Printf("%s\n", m.name)
 	if !m.queue {
-		caught = report("chaos", check(dir, chaos...))
+		found, err := check(dir, chaos...)
+		if err != nil {
+			return false, err
+		}
+		caught = report("chaos", found)
 	}
 	if pkg, tests, ok := strings.Cut(m.test, " "); ok {
-		caught = report(pkg, check(dir, pkg, "-run", tests)) || caught
+		found, err := check(dir, pkg, "-run", tests)
+		if err != nil {
+			return false, err
+		}
+		caught = report(pkg, found) || caught
 	}
 	return caught, nil
 }
@@ -160,8 +170,9 @@ var (
 
 const enoughNames = 5
 
-// check runs tests and returns what they found, "" for nothing.
-func check(dir string, args ...string) string {
+// check runs tests and returns what they found, "" for nothing. What does not compile was
+// not noticed by anybody: that is an error.
+func check(dir string, args ...string) (found string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-vet=off", "-count=1", "-timeout", (within - 10*time.Second).String()}, args...)...)
@@ -169,26 +180,29 @@ func check(dir string, args ...string) string {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if cmd.Run() == nil {
-		return ""
+		return "", nil
+	}
+	if strings.Contains(out.String(), "[build failed]") {
+		return "", errors.New(firstLines(out.String()))
 	}
 	for _, pattern := range []*regexp.Regexp{violation, failure} {
-		var found []string
+		var names []string
 		for _, match := range pattern.FindAllStringSubmatch(out.String(), -1) {
-			if !slices.Contains(found, match[1]) {
-				found = append(found, match[1])
+			if !slices.Contains(names, match[1]) {
+				names = append(names, match[1])
 			}
 		}
-		if more := len(found) - enoughNames; more > 0 {
-			return fmt.Sprintf("%s and %d more", strings.Join(found[:enoughNames], ", "), more)
+		if more := len(names) - enoughNames; more > 0 {
+			return fmt.Sprintf("%s and %d more", strings.Join(names[:enoughNames], ", "), more), nil
 		}
-		if len(found) > 0 {
-			return strings.Join(found, ", ")
+		if len(names) > 0 {
+			return strings.Join(names, ", "), nil
 		}
 	}
 	if ctx.Err() != nil || strings.Contains(out.String(), "test timed out") {
-		return "never ended"
+		return "never ended", nil
 	}
-	return "failed: " + firstLines(out.String())
+	return "failed: " + firstLines(out.String()), nil
 }
 
 func firstLines(s string) string {

@@ -20,7 +20,7 @@ var intakeMutants = []mutant{
 		name: "acknowledge a callback before its commit",
 		edits: []edit{{
 			"engine/receive.go", `if err := e.take(ctx, entriesOf(name, notes, r)); err != nil {`,
-			`var err error; go func() { _ = e.take(context.WithoutCancel(ctx), entriesOf(name, notes, r)) }(); if err != nil {`,
+			`go func() { _ = e.take(context.WithoutCancel(ctx), entriesOf(name, notes, r)) }(); if err != nil {`,
 		}},
 		test: "./engine TestCallback|TestReceive|TestWhatever|TestStore",
 	},
