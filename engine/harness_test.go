@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"anxin/engine/channel"
 	"anxin/engine/order"
 	"anxin/engine/store"
+	"anxin/engine/store/storetest"
 )
 
 // The engine runs here with its real store and real order machine; what stands outside
@@ -53,7 +53,7 @@ func setup(t *testing.T) *house {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	h := &house{
-		t: t, dsn: "sqlite:" + filepath.Join(t.TempDir(), "anxin.db"), log: log,
+		t: t, dsn: storetest.Database(t), log: log,
 		backends: map[string]bool{shop: true},
 		wrap:     func(s engine.Store) engine.Store { return s },
 		channel:  newScripted(), backend: &backend{}, listener: &listener{told: make(map[string][]order.Progress)},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,6 +17,7 @@ import (
 	"anxin/engine"
 	"anxin/engine/order"
 	"anxin/engine/store"
+	"anxin/engine/store/storetest"
 )
 
 // works is a runner over the real store with a handler that records what it ran.
@@ -38,7 +38,7 @@ type ran struct {
 
 func openStore(t *testing.T) *store.Store {
 	t.Helper()
-	s, err := store.Open(context.Background(), "sqlite:"+filepath.Join(t.TempDir(), "anxin.db"), store.Options{Readers: 2})
+	s, err := store.Open(context.Background(), storetest.Database(t), store.Options{Readers: 2})
 	fatal(t, err)
 	t.Cleanup(func() { fatal(t, s.Close()) })
 	return s

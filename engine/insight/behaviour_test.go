@@ -2,7 +2,6 @@ package insight_test
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"anxin/engine/insight"
 	"anxin/engine/order"
 	"anxin/engine/store"
+	"anxin/engine/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -29,7 +29,7 @@ type desk struct {
 
 func setup(t *testing.T) *desk {
 	t.Helper()
-	s, err := store.Open(context.Background(), "sqlite:"+filepath.Join(t.TempDir(), "anxin.db"), store.Options{Readers: 2})
+	s, err := store.Open(context.Background(), storetest.Database(t), store.Options{Readers: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,9 +56,9 @@ func TestOpenTakesPathsWithSpecialCharacters(t *testing.T) {
 
 func TestFilesAreReadableByTheOwnerOnly(t *testing.T) {
 	t.Parallel()
-	s, dsn := setup(t)
+	folder := filepath.Join(t.TempDir(), "data")
+	s := reopen(t, "sqlite:"+filepath.Join(folder, "anxin.db"))
 	register(t, s, "A1")
-	folder := filepath.Dir(strings.TrimPrefix(dsn, "sqlite:"))
 	seen := 0
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {

@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -37,7 +36,7 @@ func TestSQLite(t *testing.T) {
 // setup opens a fresh store in a folder of its own.
 func setup(t *testing.T) (s *store.Store, dsn string) {
 	t.Helper()
-	dsn = "sqlite:" + filepath.Join(t.TempDir(), "data", "anxin.db")
+	dsn = storetest.Database(t)
 	return reopen(t, dsn), dsn
 }
 

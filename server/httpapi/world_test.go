@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +25,7 @@ import (
 	"anxin/engine/incident"
 	"anxin/engine/order"
 	"anxin/engine/store"
+	"anxin/engine/store/storetest"
 	"anxin/engine/support"
 	"anxin/frontend/page"
 	"anxin/hub"
@@ -183,7 +183,7 @@ func setupHub(t *testing.T, settings hub.Config, wrap func(engine.Store) engine.
 // setupNode starts a node that tells payers, unless messages is nil.
 func setupNode(t *testing.T, settings hub.Config, wrap func(engine.Store) engine.Store, messages *engine.MessageDeps, change ...func(*httpapi.Config, *httpapi.Deps)) *world {
 	t.Helper()
-	w := &world{t: t, log: &lockedBuffer{}, heard: &observer{}, file: filepath.Join(t.TempDir(), "anxin.db")}
+	w := &world{t: t, log: &lockedBuffer{}, heard: &observer{}, file: strings.TrimPrefix(storetest.Database(t), "sqlite:")}
 	log := logrus.New()
 	log.SetOutput(w.log)
 	level, err := logrus.ParseLevel("debug")
