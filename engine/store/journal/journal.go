@@ -11,8 +11,9 @@
 // values before it are done. Reading a segment ends at the first record that is not whole,
 // which nobody was told of as durable.
 //
-// Which values are done is written behind them without a sync. After a power cut some of
-// them may come again, so whoever works on them has to know his own work again.
+// Which values are done is written behind them without a sync, and is gone with the segment
+// in which it stands. After a crash some of them may come again, so whoever works on them
+// has to know his own work again.
 package journal
 
 import (
