@@ -31,7 +31,7 @@ bench-live: ## live delivery: memory, CPU and latency under 10,000 connections, 
 chaos: ## 10,000 orders in a hostile world, the server killed 20 times; CHAOS="-chaos.seed=7" reruns a seed
 	go test ./server/chaos -run '^TestChaos$$' -count=1 -v -timeout 30m -chaos.orders=10000 -chaos.kills=20 -chaos.rate=60 $(CHAOS)
 
-mutants: ## break the server on purpose and see which check notices; takes a quarter of an hour
+mutants: ## break the server on purpose and see which check notices; takes most of an hour
 	go run ./.ci/mutants
 
 build: ## one static binary
