@@ -33,8 +33,8 @@ func sqliteMigrations() fs.FS {
 // before it returns; with less, WAL mode may lose the last ones when power fails. No
 // automatic checkpoint: the checkpointer does it, off the writer's way. The caches (KiB)
 // are small, since the kernel caches the same pages, and a reader drops its own with every
-// commit of others. Together they may take 13 MiB, of which each needs twice: the driver's
-// allocator gives a page, which is 4 KiB and a little, a slot of 8.
+// commit of others. Together they may hold 13 MiB, which take twice that in memory: the
+// driver's allocator gives a page, which is 4 KiB and a little, a slot of 8.
 const (
 	writerPragmas = "journal_mode(WAL) synchronous(FULL) busy_timeout(5000) temp_store(MEMORY) cache_size(-8192) " +
 		"wal_autocheckpoint(0) journal_size_limit(16777216)"

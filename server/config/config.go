@@ -130,7 +130,7 @@ const (
 	// A timer is no finer than minWeighWithin, and channels give up after some seconds.
 	minWeighWithin = time.Millisecond
 	maxWeighWithin = 10 * time.Second
-	// maxWeighAtOnce is how many commits the store takes in one go.
+	// maxWeighAtOnce is half of what the store takes in one go: more would only wait.
 	maxWeighAtOnce = 256
 	maxWindow      = 31 * 24 * time.Hour // beyond a month, buying the same again is a habit
 	maxDrain       = 8 * time.Second     // leaves 2 s of the 10 s for closing the store
