@@ -11,6 +11,12 @@ const (
 	// weighAtOnce is the default of Config.WeighAtOnce. As many fill the time of one
 	// durable write; what comes on top of them would only wait.
 	weighAtOnce = 16
+	// frequentWithin is the time in which more than those make callbacks frequent: 320 a
+	// second. A transaction for each would keep the disk busy that all of them wait for.
+	frequentWithin = 50 * time.Millisecond
+	// gatherFor is how long after the last group the next one begins while few wait, so that
+	// callbacks that are frequent share their transactions. A page does not show it.
+	gatherFor = 10 * time.Millisecond
 	// weighWithin is the default of Config.WeighWithin. Most are weighed by then; the others
 	// would wait for a busy disk, and the journal is written beside it.
 	weighWithin = 2 * time.Millisecond
@@ -38,12 +44,15 @@ type backlog struct {
 	receiving atomic.Int64 // callbacks
 	wake      chan struct{}
 
-	mu     sync.Mutex // guards what follows
-	rushed time.Time  // when there were last too many at a time to weigh them at once
-	queue  []unweighed
-	held   map[string]int  // callbacks by order: being stored, in the queue, being weighed
-	size   int             // all of them
-	busy   map[string]bool // orders that are being weighed
+	mu      sync.Mutex  // guards what follows
+	came    []time.Time // when the last callbacks came, as many as are weighed at once: a ring
+	turn    int         // the oldest of them
+	rushed  time.Time   // when there were last too many at a time to weigh them at once
+	queue   []unweighed
+	grouped time.Time       // when the last group was taken
+	held    map[string]int  // callbacks by order: being stored, in the queue, being weighed
+	size    int             // all of them
+	busy    map[string]bool // orders that are being weighed
 }
 
 // unweighed is an entry of the journal.
@@ -53,8 +62,13 @@ type unweighed struct {
 	since   time.Time
 }
 
+// newBacklog takes Config.WeighAtOnce.
 func newBacklog(direct int) *backlog {
-	return &backlog{direct: direct, wake: make(chan struct{}, 1), held: make(map[string]int), busy: make(map[string]bool)}
+	direct = max(direct, 0)
+	return &backlog{
+		direct: direct, wake: make(chan struct{}, 1), came: make([]time.Time, direct),
+		held: make(map[string]int), busy: make(map[string]bool),
+	}
 }
 
 // begin and end enclose the receipt of a callback: until it is weighed or in the journal.
@@ -63,8 +77,9 @@ func (b *backlog) begin() { b.receiving.Add(1) }
 func (b *backlog) end() { b.receiving.Add(-1) }
 
 // takes reports whether the notifications of a callback are to be weighed later: when too
-// many others are being received, or behind those of their orders that wait already. They
-// count as held then, until they are weighed or dropped: before they can be seen.
+// many others are being received or were just now, or behind those of their orders that
+// wait already. They count as held then, until they are weighed or dropped: before they
+// can be seen.
 func (b *backlog) takes(list []Entry) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -72,7 +87,7 @@ func (b *backlog) takes(list []Entry) bool {
 	if receiving > int64(max(b.direct, weighAtOnce)) {
 		b.rushed = now
 	}
-	later := receiving > int64(b.direct) || b.calmLocked(now) > 0
+	later := b.frequentLocked(now) || receiving > int64(b.direct) || b.calmLocked(now) > 0
 	for _, n := range list {
 		later = later || b.held[n.OrderNo] > 0
 	}
@@ -86,18 +101,44 @@ func (b *backlog) takes(list []Entry) bool {
 	return true
 }
 
+// frequentLocked notes that a callback came, and reports whether more came lately than
+// are weighed at once.
+func (b *backlog) frequentLocked(now time.Time) bool {
+	if b.direct == 0 {
+		return true
+	}
+	before := b.came[b.turn]
+	b.came[b.turn] = now
+	b.turn = (b.turn + 1) % b.direct
+	return now.Sub(before) < frequentWithin
+}
+
 // add queues what it takes, once that is stored.
 func (b *backlog) add(list []Entry, ids []EntryID) {
 	now := time.Now()
 	b.mu.Lock()
-	waits := len(b.queue) > 0 && b.calmLocked(now) > 0 // then the weighers know already
+	known := len(b.queue) > 0 // to the weighers
 	for i, n := range list {
 		b.queue = append(b.queue, unweighed{ids[i], n.OrderNo, now})
 	}
+	waits := known && b.waitLocked(now) > 0
 	b.mu.Unlock()
 	if !waits {
 		b.nudge()
 	}
+}
+
+// waitLocked is how long what waits is left alone: while a rush goes on, unless it has
+// waited long or there is much of it, and until some have gathered.
+func (b *backlog) waitLocked(now time.Time) time.Duration {
+	waited := now.Sub(b.queue[0].since)
+	if calm := b.calmLocked(now); calm > 0 && b.size < maxBacklog*3/4 && waited < yieldFor {
+		return min(calm, yieldFor-waited)
+	}
+	if len(b.queue) >= fewWeighed {
+		return 0
+	}
+	return b.grouped.Add(gatherFor).Sub(now)
 }
 
 // calmLocked is how long a rush goes on, unless more come.
@@ -134,10 +175,10 @@ func (b *backlog) next(now time.Time) (taken []unweighed, wait time.Duration) {
 	if len(b.queue) == 0 {
 		return nil, time.Hour
 	}
-	waited := now.Sub(b.queue[0].since)
-	if calm := b.calmLocked(now); calm > 0 && b.size < maxBacklog/2 && waited < yieldFor {
-		return nil, min(calm, yieldFor-waited)
+	if wait := b.waitLocked(now); wait > 0 {
+		return nil, wait
 	}
+	b.grouped = now
 	ours := make(map[string]bool, fewWeighed)
 	size := b.groupLocked(now)
 	var passed []unweighed // of orders that are being weighed

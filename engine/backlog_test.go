@@ -98,7 +98,7 @@ func TestCallbacksOfOneOrderAreWeighedInTheOrderOfReceipt(t *testing.T) {
 				if name == "at a restart" {
 					h.start()
 				}
-				synctest.Wait()
+				h.pass(time.Second)
 				h.wantPayment("A1", order.Refunded, order.StatusRefunded)
 				h.wantGapless("A1")
 				if got := h.backend.types("A1"); !slices.Equal(got, []string{"order.succeeded", "order.refunded"}) {
@@ -284,6 +284,45 @@ func TestARushThatGoesOnDoesNotKeepPayersWaiting(t *testing.T) {
 		}
 		for _, no := range waves[0] {
 			h.wantPayment(no, order.Succeeded, order.StatusSucceeded)
+		}
+	})
+}
+
+// groupedCommits counts the commits of many.
+type groupedCommits struct {
+	engine.Store
+	n atomic.Int64
+}
+
+func (s *groupedCommits) CommitEach(ctx context.Context, list []engine.Commit) []error {
+	s.n.Add(1)
+	return s.Store.CommitEach(ctx, list)
+}
+
+func TestFrequentCallbacksAreWeighedTogether(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, h *house) {
+		orders := h.registerSome("A", 40)
+		h.register("B")
+		grouped := &groupedCommits{}
+		h.through(func(s engine.Store) engine.Store {
+			grouped.Store = s
+			return grouped
+		})
+		for _, no := range orders { // one after the other, and none is held up
+			h.callback(paidNote(no, "c of "+no))
+		}
+		h.pass(60 * time.Millisecond)
+		for _, no := range orders {
+			h.wantPayment(no, order.Succeeded, order.StatusSucceeded)
+		}
+		if c, n := h.Counts(), grouped.n.Load(); c.StoredFirst != 24 || n > 3 { // the first alone, sixteen, the others
+			t.Errorf("%d commits of many, counted %+v", n, c)
+		}
+		h.callback(paidNote("B", "b"))
+		h.wantPayment("B", order.Succeeded, order.StatusSucceeded)
+		if c := h.Counts(); c.StoredFirst != 24 {
+			t.Errorf("when they are rare again: counted %+v", c)
 		}
 	})
 }

@@ -17,11 +17,12 @@
 // only appended, and acknowledged: it is durable. Once it is weighed it leaves the journal.
 // A crash before that weighs it again, and finds it a duplicate if it was done.
 //
-// A burst goes that way from the start, since each order costs the store some twelve rows,
-// and the channel waits for one record. While more callbacks are being received than the
-// writer needs to be busy, a callback is only put into the journal, and acknowledged; the
-// notifications of one body are one write. The backlog then weighs many orders in one
-// commit, in the order of receipt for each order, behind those that wait already. With what
+// Callbacks that are frequent go that way from the start, since each order costs the store
+// some twelve rows, and the channel waits for one record. While more are being received than
+// the writer needs to be busy, or more came within the last moment, a callback is only put
+// into the journal, and acknowledged; the notifications of one body are one write. The
+// backlog gathers for some milliseconds and then weighs many orders in one commit, in the
+// order of receipt for each order, behind those that wait already. With what
 // an entry does to its order it becomes a stored callback, and leaves the journal. Only then
 // is it known whether it came before: one that did leaves the journal and changes nothing,
 // and where a group has one, its entries are weighed one by one. One whose order nobody has
@@ -29,8 +30,8 @@
 //
 // The journal is the queue, what the node remembers of it a hint: a start, and every few
 // seconds whichever node is up, weighs the entries that nobody remembers. No entry leaves
-// the journal unless its callback is stored, so that it never hurts to look. While the rush
-// lasts, acknowledging comes first, for two seconds at most, and then few orders are weighed
+// the journal unless its callback is stored, so that it never hurts to look. While a rush of
+// many at a time lasts, acknowledging comes first, for two seconds at most, and then few orders are weighed
 // at a time; the backlog is bounded, and beyond the bound a callback waits to be weighed
 // like any other.
 //

@@ -28,8 +28,9 @@ type Config struct {
 	SendWorkers  int           // concurrent deliveries per backend
 	LateSuccess  LatePolicies
 	Channels     map[string]ChannelSettings
-	// WeighAtOnce is how many callbacks are weighed at a time before they are acknowledged;
-	// further ones are stored, acknowledged and weighed behind. Negative: all of them.
+	// WeighAtOnce is how many callbacks are weighed before they are acknowledged, at a time
+	// and within 50 ms; further ones are stored, acknowledged and weighed behind. Negative:
+	// all of them are.
 	WeighAtOnce int
 	// WeighWithin is how long that may take: then it is stored and acknowledged while it is
 	// still being weighed.

@@ -73,7 +73,7 @@ func TestManyEarlyCallbacksAreAllWeighed(t *testing.T) {
 			h.callback(n)
 		}
 		h.register("A1")
-		h.pass(time.Second)
+		h.pass(3 * time.Second) // those that were being set aside meanwhile are looked at after two
 		h.wantPayment("A1", order.Succeeded, order.StatusSucceeded)
 		left, err := h.store.Callbacks(t.Context(), "A1", engine.CallbackQuarantined, 10)
 		if err != nil || len(left) != 0 {

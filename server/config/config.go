@@ -39,7 +39,8 @@ type Config struct {
 	Brands   map[string]Brand // of merchants that have their own, by the name of their api key
 	Stages   order.StageLimits
 	CheckGap time.Duration // between two check-nows of one order
-	// WeighAtOnce is how many callbacks are weighed at a time before they are acknowledged.
+	// WeighAtOnce is how many callbacks are weighed before they are acknowledged, at a time
+	// and within 50 ms.
 	WeighAtOnce int
 	// WeighWithin is how long that may take before they are acknowledged all the same.
 	WeighWithin time.Duration
