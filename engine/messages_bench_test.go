@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +19,7 @@ import (
 	"anxin/engine/notify/gateway"
 	"anxin/engine/notify/twilio"
 	"anxin/engine/order"
+	"anxin/engine/store/storetest"
 	"anxin/engine/webhook"
 )
 
@@ -66,15 +66,10 @@ func taskRate(b *testing.B, n int) float64 {
 // answers. How late the gateway's messages arrive is measured in both.
 func BenchmarkMessagesBesideDead(b *testing.B) {
 	well, sick := lateBeside(b, false), lateBeside(b, true)
-	at := func(late []time.Duration, q float64) float64 {
-		return float64(late[int(q*float64(len(late)-1))].Microseconds()) / 1000
-	}
-	b.ReportMetric(at(well, 0.5), "p50-ms")
-	b.ReportMetric(at(well, 0.99), "p99-ms")
-	b.ReportMetric(at(sick, 0.5), "dead-p50-ms")
-	b.ReportMetric(at(sick, 0.99), "dead-p99-ms")
-	b.ReportMetric(at(sick, 0.99)/at(well, 0.99), "p99-ratio")
-	b.ReportMetric(0, "ns/op")
+	storetest.ReportLatency(b, well)
+	b.ReportMetric(storetest.Quantile(sick, 0.5), "dead-p50-ms")
+	b.ReportMetric(storetest.Quantile(sick, 0.99), "dead-p99-ms")
+	b.ReportMetric(storetest.Quantile(sick, 0.99)/storetest.Quantile(well, 0.99), "p99-ratio")
 }
 
 func lateBeside(b *testing.B, dead bool) []time.Duration {
@@ -92,7 +87,6 @@ func lateBeside(b *testing.B, dead bool) []time.Duration {
 	for i := range late {
 		late[i] = told.at[i].Sub(due(i).Std())
 	}
-	slices.Sort(late)
 	return late
 }
 

@@ -40,6 +40,7 @@ func BenchmarkCallbacks(b *testing.B) {
 	registerAll(b, p, b.N)
 	requests := sealAll(b, p, b.N)
 	took := make([]time.Duration, b.N)
+	stolen := storetest.Stolen(b)
 	b.ResetTimer()
 	inParallel(b, b.N, func(c *fasthttp.Client, i int) {
 		began := time.Now()
@@ -49,8 +50,9 @@ func BenchmarkCallbacks(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "acknowledged/s")
 	awaitWeighed(b, p)
 	b.StopTimer()
+	stolen()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "processed/s")
-	reportLatency(b, took)
+	storetest.ReportLatency(b, took)
 	began := time.Now()
 	inParallel(b, b.N, func(c *fasthttp.Client, _ int) {
 		idle := fasthttp.AcquireRequest()
@@ -81,13 +83,15 @@ func BenchmarkCallbacksPaced(b *testing.B) {
 	took := make([]time.Duration, b.N)
 	c := &fasthttp.Client{MaxConnsPerHost: 4096} // a late answer holds up no request
 	defer c.CloseIdleConnections()
+	stolen := storetest.Stolen(b)
 	b.ResetTimer()
 	paced(b.N, time.Millisecond, func(i int, at time.Time) {
 		post(b, c, requests[i])
 		took[i] = time.Since(at)
 	})
 	b.StopTimer()
-	reportLatency(b, took)
+	stolen()
+	storetest.ReportLatency(b, took)
 	floor := storetest.NewFloor(b, 900) // bytes, about those of a stored callback
 	paced(b.N, time.Millisecond, func(i int, at time.Time) {
 		if err := floor.Insert(); err != nil {
@@ -95,8 +99,8 @@ func BenchmarkCallbacksPaced(b *testing.B) {
 		}
 		took[i] = time.Since(at)
 	})
-	b.ReportMetric(quantile(took, 0.50), "floor-p50-ms")
-	b.ReportMetric(quantile(took, 0.99), "floor-p99-ms")
+	b.ReportMetric(storetest.Quantile(took, 0.50), "floor-p50-ms")
+	b.ReportMetric(storetest.Quantile(took, 0.99), "floor-p99-ms")
 }
 
 // paced begins do every so often, and returns when all have ended. Each is told when it
@@ -129,7 +133,7 @@ func BenchmarkCallbackToFrame(b *testing.B) {
 	})
 	told()
 	b.StopTimer()
-	reportLatency(b, took)
+	storetest.ReportLatency(b, took)
 }
 
 func orderName(i int) string { return fmt.Sprintf("B%d", i) }
@@ -266,17 +270,4 @@ func orderIndex(topic string) int {
 	var i int
 	_, _ = fmt.Sscanf(topic, "order:B%d", &i)
 	return i
-}
-
-func reportLatency(b *testing.B, took []time.Duration) {
-	b.Helper()
-	b.ReportMetric(quantile(took, 0.50), "p50-ms")
-	b.ReportMetric(quantile(took, 0.99), "p99-ms")
-	b.ReportMetric(0, "ns/op")
-}
-
-// quantile is in milliseconds.
-func quantile(took []time.Duration, q float64) float64 {
-	slices.Sort(took)
-	return float64(took[int(q*float64(len(took)-1))]) / float64(time.Millisecond)
 }
