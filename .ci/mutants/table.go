@@ -141,6 +141,11 @@ var intakeMutants = []mutant{
 		test:  "./engine .",
 	},
 	{
+		name:  "a callback of a refused commit stays",
+		edits: []edit{{"engine/store/commit.go", `e.takeBack(ctx, w, written)`, `e.takeBack(ctx, w, 0*written)`}},
+		test:  "./engine/store .",
+	},
+	{
 		name:  "a new webhook-id with each try",
 		edits: []edit{{"engine/webhook/sender.go", `req.Header.Set(HeaderID, w.ID)`, `w.ID += strconv.FormatInt(at.UnixNano(), 36); req.Header.Set(HeaderID, w.ID)`}},
 		test:  "./engine/webhook .",

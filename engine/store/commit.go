@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -59,13 +60,20 @@ func (s *Store) CommitEach(ctx context.Context, list []engine.Commit) []error {
 }
 
 // write does all checks before the first write, so that a refusal leaves nothing
-// behind. The order's own check is its write, and so is that of a callback that comes
-// without one.
+// behind. The own check of a callback is its write, and so is that of the order: when it
+// refuses, the callbacks are taken back.
 func (e *encoded) write(ctx context.Context, w *writes) error {
 	if err := e.check(ctx, w); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *writes) error{e.writeOrder, e.writeCallbacks, e.writeEvents, e.writeTasks, e.writeRejections, e.writeExpiry, e.writeWebhooks, e.writeDelivery, e.writeKey, e.writePause, e.writeAudit, e.writePromises, e.writePurchase} {
+	written, err := e.writeCallbacks(ctx, w)
+	if err == nil {
+		err = e.writeOrder(ctx, w)
+	}
+	if err != nil {
+		return cmp.Or(e.takeBack(ctx, w, written), err)
+	}
+	for _, step := range []func(context.Context, *writes) error{e.moveCallbacks, e.writeEvents, e.writeTasks, e.writeRejections, e.writeExpiry, e.writeWebhooks, e.writeDelivery, e.writeKey, e.writePause, e.writeAudit, e.writePromises, e.writePurchase} {
 		if err := step(ctx, w); err != nil {
 			return err
 		}
@@ -82,9 +90,6 @@ func (e *encoded) check(ctx context.Context, w *writes) error {
 	if e.Fence != nil && !w.leases.holds(e.Fence) {
 		return engine.ErrFenced
 	}
-	if err := e.checkCallbacks(ctx, w); err != nil {
-		return err
-	}
 	if err := e.checkPurchase(ctx, w); err != nil {
 		return err
 	}
@@ -96,22 +101,6 @@ func (e *encoded) check(ctx context.Context, w *writes) error {
 	}
 	if k := e.Key; k != nil {
 		return absent(ctx, engine.ErrKeyUsed, w.keyExists, k.OrderNo, k.Key)
-	}
-	return nil
-}
-
-// bare says that the commit brings one callback and no order: its insertion is the first
-// write then, and its own check.
-func (e *encoded) bare() bool { return e.Order == nil && len(e.Callbacks) == 1 }
-
-func (e *encoded) checkCallbacks(ctx context.Context, w *writes) error {
-	if e.bare() {
-		return nil
-	}
-	for _, k := range e.Callbacks {
-		if err := absent(ctx, engine.ErrDuplicate, w.callbackExists, k.Channel, k.DedupeKey); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -188,7 +177,8 @@ func (e *encoded) writeEvents(ctx context.Context, w *writes) error {
 	return nil
 }
 
-func (e *encoded) writeCallbacks(ctx context.Context, w *writes) error {
+// writeCallbacks returns how many it has written: all, or those before one that was there.
+func (e *encoded) writeCallbacks(ctx context.Context, w *writes) (int, error) {
 	for i, c := range e.Callbacks {
 		written, err := w.run(ctx, "write callback", w.insertCallback,
 			c.Channel, c.DedupeKey, c.OrderNo, string(c.State), e.notifications[i], e.raws[i], int64(order.At(c.Raw.ReceivedAt)))
@@ -196,9 +186,23 @@ func (e *encoded) writeCallbacks(ctx context.Context, w *writes) error {
 			err = engine.ErrDuplicate
 		}
 		if err != nil {
+			return i, err
+		}
+	}
+	return len(e.Callbacks), nil
+}
+
+// takeBack removes the first n callbacks, which this transaction has written.
+func (e *encoded) takeBack(ctx context.Context, w *writes, n int) error {
+	for _, c := range e.Callbacks[:n] {
+		if _, err := w.run(ctx, "take callback back", w.dropCallback, c.Channel, c.DedupeKey); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+func (e *encoded) moveCallbacks(ctx context.Context, w *writes) error {
 	if err := move(ctx, w, e.Processed, engine.CallbackProcessed); err != nil {
 		return err
 	}

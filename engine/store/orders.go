@@ -103,7 +103,7 @@ func listQuery(f engine.Filter, limit int) (string, []any, error) {
 // for a query that says its condition too.
 const (
 	conditionLive   = "live = 1"
-	conditionUnpaid = "status IN ('failed', 'closed', 'refunding', 'refunded')"
+	conditionUnpaid = "(status = 'failed' OR status = 'closed' OR status = 'refunding' OR status = 'refunded')"
 )
 
 // indexHints returns the conditions that follow from f and open the way to a partial

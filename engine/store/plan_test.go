@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,4 +66,29 @@ func planOf(t *testing.T, s *Store, query string, args ...any) string {
 		t.Fatal(err)
 	}
 	return strings.Join(steps, "; ")
+}
+
+// What is written with each order must not make the database build tables on the way, as
+// it does for a list in the condition of an index.
+func TestFrequentWritesBuildNoTables(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "plan.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	for _, text := range []string{sqlInsertOrder, sqlTurnOrder, sqlUpdateOrder, sqlInsertEvent, sqlInsertCallback, sqlPutTask, sqlMoveTask, sqlDeleteTask, sqlPutPayment} {
+		rows, err := s.reads.pool.QueryContext(t.Context(), "EXPLAIN "+text, make([]any, strings.Count(text, "$"))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps, err := collect(rows, func(r row) (opcode string, err error) {
+			var ignored any
+			err = r.Scan(&ignored, &opcode, &ignored, &ignored, &ignored, &ignored, &ignored, &ignored)
+			return opcode, err
+		})
+		if err != nil || len(steps) == 0 || slices.Contains(steps, "OpenEphemeral") {
+			t.Errorf("%s: %v, %v", text, steps, err)
+		}
+	}
 }

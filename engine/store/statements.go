@@ -19,9 +19,9 @@ WHERE order_no = $9 AND seq = $10`
 WHERE status = $7 AND live = $8 AND order_no = $9 AND seq = $10`
 	sqlInsertEvent = `INSERT INTO events (order_no, seq, type, at, event) VALUES ($1, $2, $3, $4, $5)`
 
-	sqlCallbackExists = `SELECT 1 FROM callbacks WHERE channel = $1 AND dedupe_key = $2`
 	sqlInsertCallback = `INSERT INTO callbacks (channel, dedupe_key, order_no, state, notification, raw, received_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (channel, dedupe_key) DO NOTHING`
+	sqlDropCallback   = `DELETE FROM callbacks WHERE channel = $1 AND dedupe_key = $2`
 	sqlSettleCallback = `UPDATE callbacks SET state = $1 WHERE channel = $2 AND dedupe_key = $3`
 
 	sqlInsertRejected = `INSERT INTO rejected_callbacks (channel, order_no, reason, received_at, expires_at, size, raw)
@@ -73,7 +73,7 @@ type writes struct {
 	updateOrder                                     *prepared // neither does
 	readDueTasks, putTask, moveTask                 *prepared
 	deleteTask, deleteRow                           *prepared
-	callbackExists, insertCallback, settleCallback  *prepared
+	insertCallback, dropCallback, settleCallback    *prepared
 	insertRejected, trimRejected, dropRejected      *prepared
 	expireRejected, moveExpired, dropExpired        *prepared
 	insertWebhook, endWebhook, keyExists, insertKey *prepared
@@ -103,7 +103,7 @@ func prepareWrites(link *link, seqs *newest) (*writes, error) {
 		sqlTurnOrder: &w.turnOrder, sqlUpdateOrder: &w.updateOrder,
 		sqlDueTasks: &w.readDueTasks, sqlPutTask: &w.putTask, sqlMoveTask: &w.moveTask,
 		sqlDeleteTask: &w.deleteTask, sqlDeleteRow: &w.deleteRow,
-		sqlCallbackExists: &w.callbackExists, sqlInsertCallback: &w.insertCallback, sqlSettleCallback: &w.settleCallback,
+		sqlInsertCallback: &w.insertCallback, sqlDropCallback: &w.dropCallback, sqlSettleCallback: &w.settleCallback,
 		sqlInsertRejected: &w.insertRejected, sqlTrimRejected: &w.trimRejected, sqlDropRejected: &w.dropRejected,
 		sqlExpireRejected: &w.expireRejected, sqlMoveExpired: &w.moveExpired, sqlDropExpired: &w.dropExpired,
 		sqlInsertWebhook: &w.insertWebhook, sqlEndWebhook: &w.endWebhook,
