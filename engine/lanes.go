@@ -147,14 +147,7 @@ func (r *runner) work(ctx context.Context, key lane, batch []Task) {
 		if ctx.Err() != nil {
 			continue
 		}
-		held := make([]Task, 0, len(batch))
-		for i := range batch {
-			var ok bool
-			if batch[i], ok = r.renew(ctx, batch[i]); ok {
-				held = append(held, batch[i])
-			}
-		}
-		if len(held) > 0 {
+		if held := r.renew(ctx, batch); len(held) > 0 {
 			r.runBatch(ctx, key, held)
 		}
 		if !key.putsOff {

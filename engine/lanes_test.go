@@ -21,7 +21,8 @@ import (
 // long as the test lets it.
 type batches struct {
 	works
-	goOn chan struct{} // takes one value for each batch that may end; closed: all may
+	store *groupedCommits
+	goOn  chan struct{} // takes one value for each batch that may end; closed: all may
 
 	guard   sync.Mutex // guards what follows
 	begun   []begun
@@ -38,7 +39,8 @@ func newBatches(t *testing.T) *batches {
 	t.Helper()
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	b := &batches{works: works{t: t, tasks: openStore(t)}, goOn: make(chan struct{})}
+	s := &groupedCommits{Store: openStore(t)}
+	b := &batches{works: works{t: t, tasks: s}, store: s, goOn: make(chan struct{})}
 	b.Runner = engine.NewRunner(b.tasks, nil, nil, log)
 	b.RunTogether(engine.TaskStage, b.handle)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -154,6 +156,22 @@ func TestWhatComesDueLaterWaitsBehindWhatMakesRoomForABatch(t *testing.T) {
 		close(b.goOn)
 		synctest.Wait()
 		b.wantAllOnceInOrder(engine.BatchTasks + engine.BatchSize + 5)
+	})
+}
+
+// What has waited so long that its lease might end while it runs is leased anew together.
+func TestABatchThatWaitedLongIsLeasedAnewInOneCommit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBatches(t)
+		b.due("A", engine.BatchTasks+engine.BatchSize, time.Second, 0)
+		<-time.After(30 * time.Second)
+		close(b.goOn)
+		synctest.Wait()
+		b.wantAllOnceInOrder(engine.BatchTasks + engine.BatchSize)
+		if n := b.store.n.Load(); n != 1 {
+			t.Errorf("%d commits of many, want one", n)
+		}
 	})
 }
 

@@ -208,28 +208,43 @@ func (r *runner) fire(ctx context.Context) time.Duration {
 	return time.Hour
 }
 
-// renew gives a task that waited long for its lane a lease that outlasts its run.
-// Without it a backlog as long as a lease would never be worked off: every task would
-// be taken over in the middle of its run, and every outcome refused.
-func (r *runner) renew(ctx context.Context, t Task) (Task, bool) {
+// renew gives those of a batch that waited long for their lane leases that outlast its run,
+// and returns what this node still holds. Without it a backlog as long as a lease would
+// never be worked off: every task would be taken over in the middle of its run, and every
+// outcome refused.
+func (r *runner) renew(ctx context.Context, batch []Task) (held []Task) {
 	now := order.At(time.Now())
-	if t.LeaseUntil >= now.Add(maxRun) {
-		return t, true
-	}
-	renewed, begun := t, r.begin()
-	renewed.Token, renewed.LeaseUntil = rand.Int64(), now.Add(leaseFor)
-	err := r.tasks.Commit(ctx, Commit{Tasks: []TaskWrite{{Task: renewed}}, Fence: &Fence{t.TaskKey, t.Token}})
-	if err != nil {
-		if ctx.Err() == nil && !errors.Is(err, ErrFenced) {
-			r.log.WithError(err).WithField("kind", t.Kind).Error("renew lease")
+	var old []int // places of those whose leases end too soon
+	var commits []Commit
+	for i, t := range batch {
+		if t.LeaseUntil >= now.Add(maxRun) {
+			held = append(held, t)
+			continue
 		}
-		return t, false
+		fence := &Fence{t.TaskKey, t.Token}
+		t.Token, t.LeaseUntil = rand.Int64(), now.Add(leaseFor)
+		old, commits = append(old, i), append(commits, Commit{Tasks: []TaskWrite{{Task: t}}, Fence: fence})
 	}
+	if len(commits) == 0 {
+		return held
+	}
+	begun := r.begin()
+	outcomes := r.tasks.CommitEach(ctx, commits)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.supersedeLocked(t.TaskKey, begun)
-	r.holdLocked(renewed)
-	return renewed, true
+	for n, err := range outcomes {
+		t := commits[n].Tasks[0].Task
+		switch {
+		case err == nil:
+			r.supersedeLocked(t.TaskKey, begun)
+			r.holdLocked(t)
+			batch[old[n]] = t
+			held = append(held, t)
+		case ctx.Err() == nil && !errors.Is(err, ErrFenced):
+			r.log.WithError(err).WithField("kind", t.Kind).Error("renew lease")
+		}
+	}
+	return held
 }
 
 // runBatch keeps a panicking handler (a bug in one adapter) from ending every order's

@@ -35,8 +35,24 @@ func (m *model) Commit(ctx context.Context, c engine.Commit) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	err := m.TaskStore.Commit(ctx, c)
+	m.committed(c, err)
+	return err
+}
+
+// CommitEach holds the same of each of many.
+func (m *model) CommitEach(ctx context.Context, list []engine.Commit) []error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	outcomes := m.TaskStore.CommitEach(ctx, list)
+	for i, c := range list {
+		m.committed(c, outcomes[i])
+	}
+	return outcomes
+}
+
+func (m *model) committed(c engine.Commit, err error) {
 	if err != nil && !errors.Is(err, engine.ErrFenced) {
-		return err // not begun: the node is going down
+		return // not begun: the node is going down
 	}
 	if f := c.Fence; f != nil {
 		held, ok := m.tasks[f.TaskKey]
@@ -46,7 +62,7 @@ func (m *model) Commit(ctx context.Context, c engine.Commit) error {
 	}
 	if err != nil {
 		m.stale++
-		return err
+		return
 	}
 	for _, w := range c.Tasks {
 		if w.Delete {
@@ -55,7 +71,6 @@ func (m *model) Commit(ctx context.Context, c engine.Commit) error {
 		}
 		m.tasks[w.TaskKey] = w.Task
 	}
-	return nil
 }
 
 // ClaimTasks holds that exactly what is due and leased by nobody is given out, earliest
@@ -111,6 +126,13 @@ func (w *wire) Commit(ctx context.Context, c engine.Commit) error {
 		return errDead
 	}
 	return w.TaskStore.Commit(ctx, c)
+}
+
+func (w *wire) CommitEach(ctx context.Context, list []engine.Commit) []error {
+	if w.dead.Load() {
+		return slices.Repeat([]error{errDead}, len(list))
+	}
+	return w.TaskStore.CommitEach(ctx, list)
 }
 
 func (w *wire) ClaimTasks(ctx context.Context, c engine.Claim) ([]engine.Task, error) {
