@@ -31,7 +31,7 @@ const (
 	// together, and the channel's next callbacks are not there yet.
 	calmAfter = 50 * time.Millisecond
 	// manyWeighed and fewWeighed bound how many orders are weighed in one commit. Many make
-	// good use of it; but each takes the writer some 150 µs, and what is to be acknowledged
+	// good use of it; but each takes the writer some 100 µs, and what is to be acknowledged
 	// waits for all of them. So it is few while there is a rush, and where few are left.
 	manyWeighed = 128
 	fewWeighed  = 16

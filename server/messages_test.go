@@ -105,6 +105,7 @@ func TestTheSandboxShowsEachStageBySMS(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := startServer(t, dir, withConfig(t, dir, impatient+`notifications:
+  quiet_hours: {} # whatever the time of the test
   rules:
     - notices: [delayed, prolonged, succeeded]
       tell: [{ channel: sms }, { channel: inbox }]
@@ -152,7 +153,7 @@ func TestTheSandboxShowsEachStageBySMS(t *testing.T) {
 func TestThePlanIsReadAnewWhileTheServerRuns(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	const begin = "notifications: {rules: [{notices: [delayed], tell: [{channel: sms}]}]"
+	const begin = "notifications: {quiet_hours: {}, rules: [{notices: [delayed], tell: [{channel: sms}]}]"
 	env := withConfig(t, dir, begin+"}\n")
 	p := startServer(t, dir, env)
 	order := registration("A1")
