@@ -126,6 +126,7 @@ func BenchmarkCallbackToFrame(b *testing.B) {
 	told := watchAll(b, p, tokens, func(i int) { took[i] = time.Since(sent[i]) })
 	c := &fasthttp.Client{MaxConnsPerHost: requesters}
 	defer c.CloseIdleConnections()
+	stolen := storetest.Stolen(b)
 	b.ResetTimer()
 	paced(b.N, every, func(i int, _ time.Time) {
 		sent[i] = time.Now()
@@ -133,6 +134,7 @@ func BenchmarkCallbackToFrame(b *testing.B) {
 	})
 	told()
 	b.StopTimer()
+	stolen()
 	storetest.ReportLatency(b, took)
 }
 
