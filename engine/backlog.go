@@ -11,8 +11,8 @@ const (
 	// weighAtOnce is the default of Config.WeighAtOnce. As many fill the time of one
 	// durable write; what comes on top of them would only wait.
 	weighAtOnce = 16
-	// frequentWithin is the time in which more than those make callbacks frequent: 320 a
-	// second. A transaction for each would keep the disk busy that all of them wait for.
+	// frequentWithin is the time in which more than those make callbacks frequent: by default
+	// 320 a second. A transaction for each would keep the disk busy that all of them wait for.
 	frequentWithin = 50 * time.Millisecond
 	// gatherFor is how long after the last group the next one begins while few wait, so that
 	// callbacks that are frequent share their transactions. A page does not show it.

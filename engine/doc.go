@@ -31,9 +31,9 @@
 // The journal is the queue, what the node remembers of it a hint: a start, and every few
 // seconds whichever node is up, weighs the entries that nobody remembers. No entry leaves
 // the journal unless its callback is stored, so that it never hurts to look. While a rush of
-// many at a time lasts, acknowledging comes first, for two seconds at most, and then few orders are weighed
-// at a time; the backlog is bounded, and beyond the bound a callback waits to be weighed
-// like any other.
+// many at a time lasts, acknowledging comes first, for two seconds at most, and then few
+// orders are weighed at a time; the backlog is bounded, and beyond the bound a callback waits
+// to be weighed like any other.
 //
 // What does not verify is answered as the channel wants it and forgotten by the hot path.
 // A sample of it, bounded in rate, number, bytes and age, is written with its reason by a

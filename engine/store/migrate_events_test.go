@@ -1,7 +1,6 @@
 package store
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -33,11 +32,7 @@ func TestTimelinesAreKeptWhenEventsGetRows(t *testing.T) {
 // A timeline must not walk the events of all orders, nor sort its own.
 func TestTimelinesComeOutOfTheirIndex(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "plan.db"), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := openPlanned(t)
 	plan := planOf(t, s, sqlEvents, "A1", 0, 10)
 	if !strings.Contains(plan, "(order_no=? AND seq>?)") || strings.Contains(plan, "TEMP B-TREE") {
 		t.Error(plan)

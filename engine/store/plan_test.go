@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,11 +13,7 @@ import (
 // Lists must not walk all orders of a backend to find the few that somebody asks for.
 func TestListsUseTheirIndexes(t *testing.T) {
 	t.Parallel()
-	s, err := Open(context.Background(), "sqlite:"+filepath.Join(t.TempDir(), "plan.db"), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := openPlanned(t)
 	for name, c := range map[string]struct {
 		filter engine.Filter
 		index  string
@@ -39,6 +34,17 @@ func TestListsUseTheirIndexes(t *testing.T) {
 			t.Errorf("%s: %s, want the index %s and no sorting", name, plan, c.index)
 		}
 	}
+}
+
+// openPlanned opens a store that is asked for its plans.
+func openPlanned(t *testing.T) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "plan.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
 }
 
 func explain(t *testing.T, s *Store, f engine.Filter) string {
@@ -72,11 +78,7 @@ func planOf(t *testing.T, s *Store, query string, args ...any) string {
 // it does for a list in the condition of an index.
 func TestFrequentWritesBuildNoTables(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "plan.db"), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := openPlanned(t)
 	for _, text := range []string{sqlInsertOrder, sqlTurnOrder, sqlUpdateOrder, sqlInsertEvent, sqlInsertCallback, sqlPutTask, sqlMoveTask, sqlDeleteTask, sqlPutPayment} {
 		rows, err := s.reads.pool.QueryContext(t.Context(), "EXPLAIN "+text, make([]any, strings.Count(text, "$"))...)
 		if err != nil {
