@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"anxin/engine"
 	"anxin/engine/order"
@@ -49,7 +47,7 @@ func (s *Store) Case(ctx context.Context, id string) (engine.Case, error) {
 // cases, whatever the limit.
 func (s *Store) Cases(ctx context.Context, f engine.CaseFilter) ([]engine.Case, string, error) {
 	limit := bounded(f.Limit)
-	query, args, err := caseQuery(f, limit+1) // one more tells whether there is a next page
+	query, args, err := caseQuery(f, limit+1)
 	if err != nil {
 		return nil, "", err
 	}
@@ -61,48 +59,29 @@ func (s *Store) Cases(ctx context.Context, f engine.CaseFilter) ([]engine.Case, 
 	if err != nil {
 		return nil, "", fmt.Errorf("list cases: %w", err)
 	}
-	if len(list) <= limit {
-		return list, "", nil
-	}
-	last := list[limit-1]
-	return list[:limit], mark{last.OpenedAt, last.ID}.cursor(caseFields(f)), nil
+	list, next := cut(list, limit, caseFields(f), func(k engine.Case) mark { return mark{k.OpenedAt, k.ID} })
+	return list, next, nil
 }
 
 func caseQuery(f engine.CaseFilter, limit int) (string, []any, error) {
-	where, args := []string{"1 = 1"}, []any{}
-	add := func(condition string, values ...any) {
-		for _, v := range values {
-			args = append(args, v)
-			condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
-		}
-		where = append(where, condition)
-	}
-	for _, equal := range []struct{ column, value string }{
-		{"kind", string(f.Kind)}, {"channel", f.Channel}, {"backend", f.Backend}, {"order_no", f.OrderNo},
-	} {
-		if equal.value != "" {
-			add(equal.column+" = ?", equal.value)
-		}
-	}
+	var c conditions
+	c.equal("kind", string(f.Kind))
+	c.equal("channel", f.Channel)
+	c.equal("backend", f.Backend)
+	c.equal("order_no", f.OrderNo)
 	switch f.State {
 	case engine.CaseOpen:
-		add("closed_at = 0")
+		c.add("closed_at = 0")
 	case engine.CaseClosed:
-		add("closed_at <> 0")
+		c.add("closed_at <> 0")
 	}
-	if f.Cursor != "" {
-		after, err := parseMark(f.Cursor, caseFields(f))
-		if err != nil {
-			return "", nil, err
-		}
-		add("opened_at <= ?", int64(after.at))
-		add("(opened_at < ? OR id > ?)", int64(after.at), after.id)
+	if err := c.behind("opened_at", "id", f.Cursor, caseFields(f)); err != nil {
+		return "", nil, err
 	}
-	args = append(args, limit)
-	return "SELECT " + caseColumns + " FROM cases WHERE " + strings.Join(where, " AND ") +
-		" ORDER BY opened_at DESC, id LIMIT $" + strconv.Itoa(len(args)), args, nil
+	query, args := c.list("SELECT "+caseColumns+" FROM cases", "opened_at DESC, id", limit)
+	return query, args, nil
 }
 
-func caseFields(f engine.CaseFilter) []string {
-	return []string{"cases", string(f.Kind), f.Channel, f.Backend, f.OrderNo, string(f.State), ""}
+func caseFields(f engine.CaseFilter) fields {
+	return fields{"cases", string(f.Kind), f.Channel, f.Backend, f.OrderNo, string(f.State), ""}
 }

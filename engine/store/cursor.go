@@ -11,46 +11,69 @@ import (
 	"anxin/engine/order"
 )
 
-// position is where a page of orders ended.
-type position struct {
-	createdAt order.Time
-	orderNo   string
-}
+// fields name a list and all that selects its rows. A cursor means something only together
+// with those it was made for; the length of a page may change from one to the next.
+type fields []string
 
 // checksumSize is the length of what ties a cursor to its list.
 const checksumSize = 4
 
-// cursor writes the position as text that means something only together with the
-// filter it was made for. It is no secret: whoever forges one merely starts elsewhere.
-func (p position) cursor(f engine.Filter) string {
-	body := binary.AppendVarint(nil, int64(p.createdAt))
-	body = append(body, p.orderNo...)
-	return base64.RawURLEncoding.EncodeToString(append(checksum(f, body), body...))
+// seal writes where a page ended as text. It is no secret: whoever forges one merely starts
+// elsewhere.
+func (f fields) seal(body []byte) string {
+	return base64.RawURLEncoding.EncodeToString(append(f.checksum(body), body...))
 }
 
-// parseCursor reads the cursor of f, or returns ErrBadCursor when it was made by
-// nobody or for another filter.
-func parseCursor(f engine.Filter) (position, error) {
-	text, err := base64.RawURLEncoding.Strict().DecodeString(f.Cursor)
-	if err != nil || len(text) < checksumSize || string(text[:checksumSize]) != string(checksum(f, text[checksumSize:])) {
-		return position{}, fmt.Errorf("read cursor: %w", engine.ErrBadCursor)
+// open reads what was sealed, or returns ErrBadCursor when it was made by nobody or for
+// another list.
+func (f fields) open(cursor string) ([]byte, error) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil || len(raw) <= checksumSize || string(raw[:checksumSize]) != string(f.checksum(raw[checksumSize:])) {
+		return nil, errBadCursor()
 	}
-	createdAt, n := binary.Varint(text[checksumSize:])
-	if n <= 0 {
-		return position{}, fmt.Errorf("read cursor: %w", engine.ErrBadCursor)
-	}
-	return position{order.Time(createdAt), string(text[checksumSize+n:])}, nil
+	return raw[checksumSize:], nil
 }
 
-// checksum covers the position and everything that selects; the limit may change from
-// page to page.
-func checksum(f engine.Filter, body []byte) []byte {
-	return sumOf([]string{f.Backend, string(f.Status), f.Channel, string(f.Diagnosis), string(f.Stage), f.Since.String(), f.Until.String(), ""}, body)
-}
-
-func sumOf(fields []string, body []byte) []byte {
+func (f fields) checksum(body []byte) []byte {
 	sum := fnv.New32a()
-	_, _ = sum.Write([]byte(strings.Join(fields, "\x00"))) // a hash never fails
+	_, _ = sum.Write([]byte(strings.Join(f, "\x00"))) // a hash never fails
 	_, _ = sum.Write(body)
 	return sum.Sum(nil)
+}
+
+func errBadCursor() error { return fmt.Errorf("read cursor: %w", engine.ErrBadCursor) }
+
+// mark is where a page of a list ended that is sorted by a time or number and a name.
+type mark struct {
+	at order.Time
+	id string
+}
+
+func (m mark) cursor(of fields) string {
+	return of.seal(append(binary.AppendVarint(nil, int64(m.at)), m.id...))
+}
+
+// parseMark returns the place of a cursor, and without one where the list begins.
+func parseMark(cursor string, of fields, begin mark) (mark, error) {
+	if cursor == "" {
+		return begin, nil
+	}
+	body, err := of.open(cursor)
+	if err != nil {
+		return mark{}, err
+	}
+	at, n := binary.Varint(body)
+	if n <= 0 {
+		return mark{}, errBadCursor()
+	}
+	return mark{order.Time(at), string(body[n:])}, nil
+}
+
+// cut makes a page of rows that were read with one more than its limit: that one tells
+// whether there is a next page, whose cursor is returned, else "".
+func cut[T any](list []T, limit int, of fields, end func(last T) mark) ([]T, string) {
+	if len(list) <= limit {
+		return list, ""
+	}
+	return list[:limit], end(list[limit-1]).cursor(of)
 }

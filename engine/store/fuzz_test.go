@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"reflect"
@@ -17,16 +16,15 @@ import (
 // same again.
 func FuzzCursor(f *testing.F) {
 	f.Add(place{1_795_000_000_000, recordID{true, 17}}.cursor(engine.CallbackFilter{}), false)
-	f.Add(position{1_795_000_000_000, "A1"}.cursor(engine.Filter{}), false)
+	f.Add(mark{1_795_000_000_000, "A1"}.cursor(orderFields(engine.Filter{})), false)
 	f.Add("\x00", true)
 	f.Add("\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x02", true)
 	f.Add("", true)
 	f.Fuzz(func(t *testing.T, text string, seal bool) {
-		orders, callbacks := engine.Filter{Cursor: text}, engine.CallbackFilter{Cursor: text}
+		orders, callbacks := text, engine.CallbackFilter{Cursor: text}
+		ofOrders := orderFields(engine.Filter{})
 		if seal {
-			body := []byte(text)
-			orders.Cursor = base64.RawURLEncoding.EncodeToString(append(checksum(engine.Filter{}, body), body...))
-			callbacks.Cursor = base64.RawURLEncoding.EncodeToString(append(sumOf(callbackFields(callbacks), body), body...))
+			orders, callbacks.Cursor = ofOrders.seal([]byte(text)), callbackFields(callbacks).seal([]byte(text))
 		}
 		switch p, err := parsePlace(callbacks); {
 		case err != nil && !errors.Is(err, engine.ErrBadCursor):
@@ -37,11 +35,11 @@ func FuzzCursor(f *testing.F) {
 				t.Fatalf("%+v is read as %+v, %v", p, again, err)
 			}
 		}
-		switch p, err := parseCursor(orders); {
+		switch p, err := parseMark(orders, ofOrders, mark{}); {
 		case err != nil && !errors.Is(err, engine.ErrBadCursor):
 			t.Fatal(err)
 		case err == nil:
-			again, err := parseCursor(engine.Filter{Cursor: p.cursor(engine.Filter{})})
+			again, err := parseMark(p.cursor(ofOrders), ofOrders, mark{})
 			if err != nil || again != p {
 				t.Fatalf("%+v is read as %+v, %v", p, again, err)
 			}

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"anxin/engine"
@@ -133,50 +131,27 @@ func (s *Store) Messages(ctx context.Context, f engine.MessageFilter) ([]notify.
 	if err != nil {
 		return nil, "", fmt.Errorf("list messages: %w", err)
 	}
-	if len(list) <= limit {
-		return list, "", nil
-	}
-	last := list[limit-1]
-	return list[:limit], mark{last.CreatedAt, last.ID}.cursor(messageFields(f)), nil
+	list, next := cut(list, limit, messageFields(f), func(m notify.Record) mark { return mark{m.CreatedAt, m.ID} })
+	return list, next, nil
 }
 
 func messageQuery(f engine.MessageFilter, limit int) (string, []any, error) {
-	where, args := []string{"1 = 1"}, []any{}
-	add := func(condition string, values ...any) {
-		for _, v := range values {
-			args = append(args, v)
-			condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
-		}
-		where = append(where, condition)
+	var c conditions
+	c.equal("order_no", f.OrderNo)
+	c.equal("channel", string(f.Channel))
+	c.equal("notice", string(f.Notice))
+	c.equal("provider", f.Provider)
+	c.equal("status", string(f.Status))
+	c.within("created_at", f.Since, f.Until)
+	if err := c.behind("created_at", "id", f.Cursor, messageFields(f)); err != nil {
+		return "", nil, err
 	}
-	for _, equal := range []struct{ column, value string }{
-		{"order_no", f.OrderNo}, {"channel", string(f.Channel)}, {"notice", string(f.Notice)}, {"provider", f.Provider}, {"status", string(f.Status)},
-	} {
-		if equal.value != "" {
-			add(equal.column+" = ?", equal.value)
-		}
-	}
-	if f.Since != 0 {
-		add("created_at >= ?", int64(f.Since))
-	}
-	if f.Until != 0 {
-		add("created_at < ?", int64(f.Until))
-	}
-	if f.Cursor != "" {
-		after, err := parseMark(f.Cursor, messageFields(f))
-		if err != nil {
-			return "", nil, err
-		}
-		add("created_at <= ?", int64(after.at))
-		add("(created_at < ? OR id > ?)", int64(after.at), after.id)
-	}
-	args = append(args, limit)
-	return "SELECT " + messageColumns + " FROM messages WHERE " + strings.Join(where, " AND ") +
-		" ORDER BY created_at DESC, id LIMIT $" + strconv.Itoa(len(args)), args, nil
+	query, args := c.list("SELECT "+messageColumns+" FROM messages", "created_at DESC, id", limit)
+	return query, args, nil
 }
 
-func messageFields(f engine.MessageFilter) []string {
-	return []string{"messages", f.OrderNo, string(f.Channel), string(f.Notice), f.Provider, string(f.Status), f.Since.String(), f.Until.String()}
+func messageFields(f engine.MessageFilter) fields {
+	return fields{"messages", f.OrderNo, string(f.Channel), string(f.Notice), f.Provider, string(f.Status), f.Since.String(), f.Until.String()}
 }
 
 // SweepMessages forgets old messages; see engine.MessageStore.

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"reflect"
-	"strconv"
-	"strings"
 
 	"anxin/engine"
 	"anxin/engine/order"
@@ -35,7 +33,7 @@ func (s *Store) scanOrder(r row) (order.Order, error) {
 // most 1,000 orders, whatever the limit.
 func (s *Store) Orders(ctx context.Context, f engine.Filter) ([]order.Order, string, error) {
 	limit := bounded(f.Limit)
-	query, args, err := listQuery(f, limit+1) // one more tells whether there is a next page
+	query, args, err := listQuery(f, limit+1)
 	if err != nil {
 		return nil, "", err
 	}
@@ -47,56 +45,30 @@ func (s *Store) Orders(ctx context.Context, f engine.Filter) ([]order.Order, str
 	if err != nil {
 		return nil, "", fmt.Errorf("list orders: %w", err)
 	}
-	if len(list) <= limit {
-		return list, "", nil
-	}
-	list = list[:limit]
-	last := list[limit-1]
-	return list, position{last.CreatedAt, last.OrderNo}.cursor(f), nil
+	list, next := cut(list, limit, orderFields(f), func(o order.Order) mark { return mark{o.CreatedAt, o.OrderNo} })
+	return list, next, nil
 }
 
-// listQuery writes the statement of a filter. A page begins after the last row of the
-// one before it, so that pages stay whole while orders come in.
 func listQuery(f engine.Filter, limit int) (string, []any, error) {
-	var where []string
-	var args []any
-	add := func(condition string, value any) {
-		args = append(args, value)
-		where = append(where, strings.ReplaceAll(condition, "$", "$"+strconv.Itoa(len(args))))
+	var c conditions
+	c.equal("backend", f.Backend)
+	c.equal("status", string(f.Status))
+	c.equal("channel", f.Channel)
+	c.equal("diagnosis", string(f.Diagnosis))
+	c.equal("stage", string(f.Stage))
+	c.within("created_at", f.Since, f.Until)
+	if err := c.behind("created_at", "order_no", f.Cursor, orderFields(f)); err != nil {
+		return "", nil, err
 	}
-	equal := func(column, value string) {
-		if value != "" {
-			add(column+" = $", value)
-		}
+	for _, hint := range indexHints(f) {
+		c.add(hint)
 	}
-	equal("backend", f.Backend)
-	equal("status", string(f.Status))
-	equal("channel", f.Channel)
-	equal("diagnosis", string(f.Diagnosis))
-	equal("stage", string(f.Stage))
-	if f.Since != 0 {
-		add("created_at >= $", int64(f.Since))
-	}
-	if f.Until != 0 {
-		add("created_at < $", int64(f.Until))
-	}
-	if f.Cursor != "" {
-		after, err := parseCursor(f)
-		if err != nil {
-			return "", nil, err
-		}
-		add("created_at <= $", int64(after.createdAt))
-		before := fmt.Sprintf("(created_at < $%d OR order_no > $)", len(args))
-		args = append(args, after.orderNo)
-		where = append(where, strings.Replace(before, "> $", "> $"+strconv.Itoa(len(args)), 1))
-	}
-	where = append(where, indexHints(f)...)
-	query := "SELECT state, contact FROM orders"
-	if len(where) > 0 {
-		query += " WHERE " + strings.Join(where, " AND ")
-	}
-	args = append(args, limit)
-	return query + " ORDER BY created_at DESC, order_no LIMIT $" + strconv.Itoa(len(args)), args, nil
+	query, args := c.list("SELECT state, contact FROM orders", "created_at DESC, order_no", limit)
+	return query, args, nil
+}
+
+func orderFields(f engine.Filter) fields {
+	return fields{f.Backend, string(f.Status), f.Channel, string(f.Diagnosis), string(f.Stage), f.Since.String(), f.Until.String(), ""}
 }
 
 // The conditions of the partial indexes, word for word: a database uses such an index only

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"anxin/engine"
@@ -87,9 +85,9 @@ func (s *Store) PromiseSummary(ctx context.Context, f engine.PromiseFilter) ([]e
 }
 
 func (s *Store) countPromises(ctx context.Context, f engine.PromiseFilter) ([]engine.PromiseScore, error) {
-	where, args := promisesWhere(f)
-	//nolint:gosec // only placeholders are added
-	rows, err := s.reads.pool.QueryContext(ctx, `SELECT kind, outcome, COUNT(*) FROM promises`+where+` GROUP BY kind, outcome ORDER BY kind`, args...)
+	c := promisesOf(f)
+	//nolint:gosec // only constants and placeholders are joined
+	rows, err := s.reads.pool.QueryContext(ctx, `SELECT kind, outcome, COUNT(*) FROM promises`+c.where()+` GROUP BY kind, outcome ORDER BY kind`, c.args...)
 	if err != nil {
 		return nil, err
 	}
@@ -115,32 +113,22 @@ func (s *Store) missedBy(ctx context.Context, f engine.PromiseFilter, p *engine.
 	if tested == 0 {
 		return 0, nil
 	}
-	where, args := promisesWhere(f)
-	args = append(args, string(p.Kind), (tested*percent+99)/100-1)
-	n := len(args)
-	query := `SELECT happened_at - promised_at FROM promises` + where + ` AND kind = $` + strconv.Itoa(n-1) +
-		` AND outcome IN ('kept', 'late', 'early') ORDER BY happened_at - promised_at LIMIT 1 OFFSET $` + strconv.Itoa(n)
+	c := promisesOf(f)
+	c.add("kind = ?", string(p.Kind))
+	c.add("outcome IN ('kept', 'late', 'early')")
+	query := `SELECT happened_at - promised_at FROM promises` + c.where() + ` ORDER BY happened_at - promised_at LIMIT 1 OFFSET ` + c.value((tested*percent+99)/100-1)
 	var millis int64
-	if err := s.reads.pool.QueryRowContext(ctx, query, args...).Scan(&millis); err != nil {
+	if err := s.reads.pool.QueryRowContext(ctx, query, c.args...).Scan(&millis); err != nil {
 		return 0, notFound(err)
 	}
 	return time.Duration(max(millis, 0)) * time.Millisecond, nil
 }
 
-func promisesWhere(f engine.PromiseFilter) (string, []any) {
-	conditions, args := []string{"shown_at >= $1"}, []any{int64(f.Since)}
-	add := func(condition string, value any) {
-		args = append(args, value)
-		conditions = append(conditions, condition+strconv.Itoa(len(args)))
-	}
-	if f.Until != 0 {
-		add("shown_at < $", int64(f.Until))
-	}
-	if f.Backend != "" {
-		add("backend = $", f.Backend)
-	}
-	if f.Channel != "" {
-		add("channel = $", f.Channel)
-	}
-	return " WHERE " + strings.Join(conditions, " AND "), args
+func promisesOf(f engine.PromiseFilter) *conditions {
+	var c conditions
+	c.add("shown_at >= ?", int64(f.Since))
+	c.within("shown_at", 0, f.Until)
+	c.equal("backend", f.Backend)
+	c.equal("channel", f.Channel)
+	return &c
 }

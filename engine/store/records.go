@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -157,38 +156,20 @@ func (p place) below(rejected bool) int64 {
 
 // recordsOf reads at most limit callbacks of one table behind a place.
 func (s *Store) recordsOf(ctx context.Context, f engine.CallbackFilter, rejected bool, after place, limit int) ([]placed, error) {
-	args := []any{int64(after.at), after.below(rejected)}
-	where := []string{"received_at <= $1", "(received_at < $1 OR id < $2)"}
-	add := func(condition string, value any) {
-		args = append(args, value)
-		where = append(where, condition+" $"+strconv.Itoa(len(args)))
-	}
-	if f.Channel != "" {
-		add("channel =", f.Channel)
-	}
-	if f.OrderNo != "" {
-		add("order_no =", f.OrderNo)
-	}
-	if f.Since != 0 {
-		add("received_at >=", int64(f.Since))
-	}
-	if f.Until != 0 {
-		add("received_at <", int64(f.Until))
-	}
+	c := conditions{args: []any{int64(after.at), after.below(rejected)}, all: []string{"received_at <= $1", "(received_at < $1 OR id < $2)"}}
+	c.equal("channel", f.Channel)
+	c.equal("order_no", f.OrderNo)
+	c.within("received_at", f.Since, f.Until)
 	columns := "'', order_no, 'rejected', reason FROM rejected_callbacks"
 	if !rejected {
 		columns = "dedupe_key, order_no, state, '' FROM callbacks"
-		if f.State != "" {
-			add("state =", string(f.State))
-		}
+		c.equal("state", string(f.State))
 		if f.State == engine.CallbackPending || f.State == engine.CallbackQuarantined {
-			where = append(where, "state <> 'processed'") // says that the index of the unsettled serves
+			c.add("state <> 'processed'") // says that the index of the unsettled serves
 		}
 	}
-	args = append(args, limit)
-	//nolint:gosec // only the constants above and placeholders are joined
-	rows, err := s.reads.pool.QueryContext(ctx, "SELECT id, received_at, channel, "+columns+" WHERE "+strings.Join(where, " AND ")+
-		" ORDER BY received_at DESC, id DESC LIMIT $"+strconv.Itoa(len(args)), args...)
+	query, args := c.list("SELECT id, received_at, channel, "+columns, "received_at DESC, id DESC", limit)
+	rows, err := s.reads.pool.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -205,27 +186,25 @@ func (s *Store) recordsOf(ctx context.Context, f engine.CallbackFilter, rejected
 func (p place) cursor(f engine.CallbackFilter) string {
 	body := binary.AppendVarint([]byte{table(p.id)}, int64(p.at))
 	body = binary.AppendVarint(body, p.id.number)
-	return base64.RawURLEncoding.EncodeToString(append(sumOf(callbackFields(f), body), body...))
+	return callbackFields(f).seal(body)
 }
 
 func parsePlace(f engine.CallbackFilter) (place, error) {
-	bad := fmt.Errorf("read cursor: %w", engine.ErrBadCursor)
-	text, err := base64.RawURLEncoding.Strict().DecodeString(f.Cursor)
-	if err != nil || len(text) <= checksumSize || string(text[:checksumSize]) != string(sumOf(callbackFields(f), text[checksumSize:])) {
-		return place{}, bad
+	body, err := callbackFields(f).open(f.Cursor)
+	if err != nil {
+		return place{}, err
 	}
-	body := text[checksumSize:]
 	at, n := binary.Varint(body[1:])
 	if n <= 0 || body[0] > 1 {
-		return place{}, bad
+		return place{}, errBadCursor()
 	}
 	number, m := binary.Varint(body[1+n:])
 	if m <= 0 || number <= 0 || len(body) != 1+n+m {
-		return place{}, bad
+		return place{}, errBadCursor()
 	}
 	return place{order.Time(at), recordID{body[0] == 1, number}}, nil
 }
 
-func callbackFields(f engine.CallbackFilter) []string {
-	return []string{"callbacks", string(f.State), f.Channel, f.OrderNo, f.Since.String(), f.Until.String(), ""}
+func callbackFields(f engine.CallbackFilter) fields {
+	return fields{"callbacks", string(f.State), f.Channel, f.OrderNo, f.Since.String(), f.Until.String(), ""}
 }

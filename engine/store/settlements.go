@@ -89,12 +89,10 @@ func (s *Store) Settlement(ctx context.Context, id string) (engine.Settlement, e
 
 // Settlements lists the imported files, newest first; see engine.SettlementReader.
 func (s *Store) Settlements(ctx context.Context, limit int, cursor string) ([]engine.Settlement, string, error) {
-	fields, after := []string{"settlements"}, mark{at: math.MaxInt64}
-	if cursor != "" {
-		var err error
-		if after, err = parseMark(cursor, fields); err != nil {
-			return nil, "", err
-		}
+	of := fields{"settlements"}
+	after, err := parseMark(cursor, of, mark{at: math.MaxInt64})
+	if err != nil {
+		return nil, "", err
 	}
 	limit = bounded(limit)
 	rows, err := s.reads.settlements.QueryContext(ctx, int64(after.at), after.id, limit+1)
@@ -102,11 +100,8 @@ func (s *Store) Settlements(ctx context.Context, limit int, cursor string) ([]en
 		return nil, "", fmt.Errorf("list settlements: %w", err)
 	}
 	list, err := collect(rows, scanSettlement)
-	if err != nil || len(list) <= limit {
-		return list, "", err
-	}
-	last := list[limit-1]
-	return list[:limit], mark{last.CreatedAt, last.ID}.cursor(fields), nil
+	list, next := cut(list, limit, of, func(s engine.Settlement) mark { return mark{s.CreatedAt, s.ID} })
+	return list, next, err
 }
 
 // SettlementCounts counts the rows of a file by outcome; see engine.SettlementReader.
@@ -128,12 +123,10 @@ func (s *Store) SettlementCounts(ctx context.Context, id string) (map[engine.Row
 
 // SettlementRows lists rows of a file; see engine.SettlementReader.
 func (s *Store) SettlementRows(ctx context.Context, f engine.SettlementFilter) ([]engine.SettlementRow, string, error) {
-	fields, after := []string{"rows", f.ID, string(f.Outcome)}, mark{}
-	if f.Cursor != "" {
-		var err error
-		if after, err = parseMark(f.Cursor, fields); err != nil {
-			return nil, "", err
-		}
+	of := fields{"rows", f.ID, string(f.Outcome)}
+	after, err := parseMark(f.Cursor, of, mark{})
+	if err != nil {
+		return nil, "", err
 	}
 	limit := bounded(f.Limit)
 	statement, args := s.reads.allRows, []any{f.ID, int64(after.at), limit + 1}
@@ -152,20 +145,16 @@ func (s *Store) SettlementRows(ctx context.Context, f engine.SettlementFilter) (
 		row.At = order.Time(at)
 		return row, err
 	})
-	if err != nil || len(list) <= limit {
-		return list, "", err
-	}
-	return list[:limit], mark{at: order.Time(list[limit-1].Line)}.cursor(fields), nil
+	list, next := cut(list, limit, of, func(r engine.SettlementRow) mark { return mark{at: order.Time(r.Line)} })
+	return list, next, err
 }
 
 // UnsettledOrders lists paid orders that no file names; see engine.SettlementReader.
 func (s *Store) UnsettledOrders(ctx context.Context, file engine.Settlement, f engine.SettlementFilter) ([]engine.PaidOrder, string, error) {
-	fields, after := []string{"unsettled", file.ID}, mark{at: file.From}
-	if f.Cursor != "" {
-		var err error
-		if after, err = parseMark(f.Cursor, fields); err != nil {
-			return nil, "", err
-		}
+	of := fields{"unsettled", file.ID}
+	after, err := parseMark(f.Cursor, of, mark{at: file.From})
+	if err != nil {
+		return nil, "", err
 	}
 	limit := bounded(f.Limit)
 	rows, err := s.reads.unsettled.QueryContext(ctx, file.Channel, int64(after.at), int64(file.Until), after.id, limit+1)
@@ -179,9 +168,6 @@ func (s *Store) UnsettledOrders(ctx context.Context, file engine.Settlement, f e
 		o.SettledAt = order.Time(at)
 		return o, err
 	})
-	if err != nil || len(list) <= limit {
-		return list, "", err
-	}
-	last := list[limit-1]
-	return list[:limit], mark{last.SettledAt, last.OrderNo}.cursor(fields), nil
+	list, next := cut(list, limit, of, func(o engine.PaidOrder) mark { return mark{o.SettledAt, o.OrderNo} })
+	return list, next, err
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"anxin/engine"
 	"anxin/engine/notify"
@@ -167,22 +165,16 @@ func inForce(rows *sql.Rows) ([]engine.StoredTemplate, error) {
 
 // TemplateVersions lists versions, newest first; see engine.TemplateStore.
 func (s *Store) TemplateVersions(ctx context.Context, f engine.TemplateFilter) ([]engine.StoredTemplate, error) {
-	where, args := []string{"1 = 1"}, []any{}
-	add := func(column, value string) {
-		args = append(args, value)
-		where = append(where, column+" = $"+strconv.Itoa(len(args)))
-	}
-	for _, equal := range []struct{ column, value string }{{"name", f.Name}, {"language", f.Language}, {"state", string(f.State)}} {
-		if equal.value != "" {
-			add(equal.column, equal.value)
-		}
-	}
+	var c conditions
+	c.equal("name", f.Name)
+	c.equal("language", f.Language)
+	c.equal("state", string(f.State))
 	if f.One {
-		add("channel", string(f.Channel))
-		add("brand", f.Brand)
+		c.add("channel = ?", string(f.Channel))
+		c.add("brand = ?", f.Brand)
 	}
-	args = append(args, bounded(f.Limit))
-	rows, err := s.reads.pool.QueryContext(ctx, templateQuery(where, len(args)), args...)
+	query, args := c.list("SELECT "+templateColumns+" FROM message_templates", "version DESC, name, language, channel, brand", bounded(f.Limit))
+	rows, err := s.reads.pool.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list templates: %w", err)
 	}
@@ -191,9 +183,4 @@ func (s *Store) TemplateVersions(ctx context.Context, f engine.TemplateFilter) (
 		return nil, fmt.Errorf("list templates: %w", err)
 	}
 	return list, nil
-}
-
-func templateQuery(where []string, limit int) string {
-	return "SELECT " + templateColumns + " FROM message_templates WHERE " + strings.Join(where, " AND ") +
-		" ORDER BY version DESC, name, language, channel, brand LIMIT $" + strconv.Itoa(limit)
 }

@@ -61,11 +61,7 @@ func (a *api) announcements(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer := whole[announcementView]{Items: []announcementView{}}
-	for _, one := range active {
-		answer.Items = append(answer.Items, announcementOf(one))
-	}
-	return sendJSON(c, fiber.StatusOK, answer)
+	return sendList(c, active, "", announcementOf)
 }
 
 // announce answers POST /v1/ops/announcements.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"anxin/engine"
 	"anxin/engine/order"
 )
 
@@ -33,19 +34,11 @@ func (a *api) audit(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	items := make([]auditView, 0, len(entries))
-	for _, e := range entries {
-		items = append(items, auditView(e))
+	next := ""
+	if len(entries) == limit {
+		next = strconv.FormatInt(entries[limit-1].ID, 10)
 	}
-	answer := struct {
-		Items      []auditView `json:"items"`
-		NextCursor *string     `json:"next_cursor"`
-	}{Items: items}
-	if len(items) == limit {
-		next := strconv.FormatInt(items[len(items)-1].ID, 10)
-		answer.NextCursor = &next
-	}
-	return sendJSON(c, fiber.StatusOK, answer)
+	return sendList(c, entries, next, func(e engine.Audit) auditView { return auditView(e) })
 }
 
 // pageOf reads limit and cursor of a list whose cursor is the last id shown.

@@ -69,23 +69,7 @@ func (a *api) cases(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	items := make([]caseView, 0, len(list))
-	for _, k := range list {
-		items = append(items, caseView(k))
-	}
-	return sendPage(c, items, next)
-}
-
-// sendPage answers with one page of a list.
-func sendPage[T any](c *fiber.Ctx, items []T, next string) error {
-	answer := struct {
-		Items      []T     `json:"items"`
-		NextCursor *string `json:"next_cursor"` // null = the end
-	}{Items: items}
-	if next != "" {
-		answer.NextCursor = &next
-	}
-	return sendJSON(c, fiber.StatusOK, answer)
+	return sendList(c, list, next, func(k engine.Case) caseView { return caseView(k) })
 }
 
 // showCase answers GET /v1/ops/cases/{id}.

@@ -82,17 +82,7 @@ func (a *api) sendDeliveries(ctx context.Context, c *fiber.Ctx, orderNo string) 
 	if err != nil {
 		return err
 	}
-	answer := struct {
-		Items      []webhookView `json:"items"`
-		NextCursor *string       `json:"next_cursor"`
-	}{Items: make([]webhookView, 0, len(webhooks))}
-	for _, w := range webhooks {
-		answer.Items = append(answer.Items, webhookViewOf(w))
-	}
-	if next != "" {
-		answer.NextCursor = &next
-	}
-	return sendJSON(c, fiber.StatusOK, answer)
+	return sendList(c, webhooks, next, webhookViewOf)
 }
 
 // cursorOf reads limit and cursor of a list whose cursor is a name.

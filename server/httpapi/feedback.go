@@ -136,13 +136,9 @@ func (a *api) opsFeedback(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer := whole[feedbackView]{Items: []feedbackView{}}
-	for _, f := range list {
-		answer.Items = append(answer.Items, feedbackView(f))
-	}
+	next := ""
 	if len(list) == q.limit {
-		next := strconv.FormatInt(list[len(list)-1].ID, 10)
-		answer.NextCursor = &next
+		next = strconv.FormatInt(list[q.limit-1].ID, 10)
 	}
-	return sendJSON(c, fiber.StatusOK, answer)
+	return sendList(c, list, next, func(f support.Feedback) feedbackView { return feedbackView(f) })
 }

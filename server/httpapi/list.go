@@ -16,10 +16,24 @@ const (
 	maxPage     = 200 // some 400 KB of JSON
 )
 
-// page of a list.
-type listView struct {
-	Items      []orderView `json:"items"`
-	NextCursor *string     `json:"next_cursor"` // null = the end
+// sendList answers with a page of a list, whose items are shown by view. A list that the
+// configuration bounds has one page: next is "".
+func sendList[T, V any](c *fiber.Ctx, list []T, next string, view func(T) V) error {
+	page := struct {
+		Items      []V     `json:"items"`
+		NextCursor *string `json:"next_cursor"` // null = the end
+	}{make([]V, 0, len(list)), nullable(next)}
+	for _, item := range list {
+		page.Items = append(page.Items, view(item))
+	}
+	return sendJSON(c, fiber.StatusOK, page)
+}
+
+func nullable(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 // list answers GET /v1/orders with the caller's orders, newest first.
@@ -39,14 +53,7 @@ func (a *api) list(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer := listView{Items: make([]orderView, 0, len(orders))}
-	for _, o := range orders {
-		answer.Items = append(answer.Items, viewOf(o))
-	}
-	if next != "" {
-		answer.NextCursor = &next
-	}
-	return sendJSON(c, fiber.StatusOK, answer)
+	return sendList(c, orders, next, viewOf)
 }
 
 // filters reads each parameter of a list. One that is not here is refused: a mistyped

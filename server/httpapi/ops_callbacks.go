@@ -26,11 +26,6 @@ type callbackView struct {
 	ReceivedAt order.Time           `json:"received_at"`
 }
 
-type callbackList struct {
-	Items      []callbackView `json:"items"`
-	NextCursor *string        `json:"next_cursor"` // null = the end
-}
-
 // callbackDetail adds what came, and what was read out of it.
 type callbackDetail struct {
 	callbackView
@@ -66,18 +61,7 @@ func (a *api) opsCallbacks(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer := callbackList{Items: make([]callbackView, 0, len(list)), NextCursor: nullable(next)}
-	for _, rec := range list {
-		answer.Items = append(answer.Items, viewOfCallback(rec))
-	}
-	return sendJSON(c, fiber.StatusOK, answer)
-}
-
-func nullable(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
+	return sendList(c, list, next, viewOfCallback)
 }
 
 var callbackFilters = map[string]func(f *engine.CallbackFilter, value string) bool{

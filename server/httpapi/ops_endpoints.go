@@ -53,18 +53,11 @@ func (a *api) opsEndpoints(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer := struct {
-		Items      []endpointView `json:"items"`
-		NextCursor *string        `json:"next_cursor"`
-	}{Items: make([]endpointView, 0, len(states))}
-	for i, s := range states {
-		if i == limit {
-			answer.NextCursor = &states[limit-1].Backend
-			break
-		}
-		answer.Items = append(answer.Items, endpointViewOf(s))
+	next := ""
+	if len(states) > limit {
+		states, next = states[:limit], states[limit-1].Backend
 	}
-	return sendJSON(c, fiber.StatusOK, answer)
+	return sendList(c, states, next, endpointViewOf)
 }
 
 // maxEnableReason bounds, in bytes, what an operator says about enabling an endpoint.

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -83,11 +82,7 @@ func (a *api) opsMessages(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer := whole[messageView]{Items: make([]messageView, 0, len(list)), NextCursor: nullable(next)}
-	for _, r := range list {
-		answer.Items = append(answer.Items, viewOfMessage(r))
-	}
-	return sendJSON(c, http.StatusOK, answer)
+	return sendList(c, list, next, viewOfMessage)
 }
 
 // previewView is one line of what the plan would do.
@@ -121,13 +116,11 @@ func (a *api) previewMessages(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer := whole[previewView]{Items: make([]previewView, 0, len(list))}
-	for _, p := range list {
-		answer.Items = append(answer.Items, previewView{
+	return sendList(c, list, "", func(p engine.Preview) previewView {
+		return previewView{
 			p.Notice, p.Refund, p.Current, p.Channel, p.Action, p.Reason, p.At, p.To, p.Title, p.Body, p.Size.Encoding, p.Size.Segments,
-		})
-	}
-	return sendJSON(c, http.StatusOK, answer)
+		}
+	})
 }
 
 // providerView is what this node knows of one provider.
@@ -148,13 +141,11 @@ func (a *api) opsProviders(c *fiber.Ctx) error {
 	if err := a.wholeList(c); err != nil {
 		return err
 	}
-	answer := whole[providerView]{Items: []providerView{}}
-	for _, s := range a.deps.Engine.Providers() {
-		answer.Items = append(answer.Items, providerView{
+	return sendList(c, a.deps.Engine.Providers(), "", func(s engine.ProviderState) providerView {
+		return providerView{
 			s.Name, s.Channel, s.Breaker, s.PaceState.Failures, s.NextProbe, s.Paused, s.Calls, s.Delivered, s.Failed,
-		})
-	}
-	return sendJSON(c, http.StatusOK, answer)
+		}
+	})
 }
 
 // receipts answers POST and GET /v1/receipts/{provider}: what providers report of

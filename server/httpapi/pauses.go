@@ -21,6 +21,14 @@ type channelView struct {
 	PausedUntil order.Time          `json:"paused_until"`
 }
 
+func viewOfChannel(s engine.ChannelState) channelView {
+	v := channelView{s.Name, s.Breaker, s.Failures, s.NextProbe, nil, s.Deferred, s.Paused}
+	if s.QPS > 0 {
+		v.QPS = &s.QPS
+	}
+	return v
+}
+
 // pauseView is one pause that is not over.
 type pauseView struct {
 	Kind   engine.TaskKind `json:"kind"`
@@ -29,12 +37,6 @@ type pauseView struct {
 	Since  order.Time      `json:"since"`
 	Actor  string          `json:"actor"`
 	Reason string          `json:"reason"`
-}
-
-// whole is a list that the configuration bounds: it has one page.
-type whole[T any] struct {
-	Items      []T     `json:"items"`
-	NextCursor *string `json:"next_cursor"`
 }
 
 // wholeList admits operators to a list without parameters.
@@ -53,15 +55,7 @@ func (a *api) channels(c *fiber.Ctx) error {
 	if err := a.wholeList(c); err != nil {
 		return err
 	}
-	answer := whole[channelView]{Items: []channelView{}}
-	for _, s := range a.deps.Engine.Channels() {
-		v := channelView{s.Name, s.Breaker, s.Failures, s.NextProbe, nil, s.Deferred, s.Paused}
-		if s.QPS > 0 {
-			v.QPS = &s.QPS
-		}
-		answer.Items = append(answer.Items, v)
-	}
-	return sendJSON(c, fiber.StatusOK, answer)
+	return sendList(c, a.deps.Engine.Channels(), "", viewOfChannel)
 }
 
 // pauses answers GET /v1/ops/pauses.
@@ -75,11 +69,7 @@ func (a *api) pauses(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer := whole[pauseView]{Items: []pauseView{}}
-	for _, p := range active {
-		answer.Items = append(answer.Items, pauseView(p))
-	}
-	return sendJSON(c, fiber.StatusOK, answer)
+	return sendList(c, active, "", func(p engine.Pause) pauseView { return pauseView(p) })
 }
 
 // pause answers POST /v1/ops/pauses.

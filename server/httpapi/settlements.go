@@ -158,11 +158,7 @@ func (a *api) settlements(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	items := make([]settlementView, 0, len(list))
-	for _, s := range list {
-		items = append(items, settlementOf(s))
-	}
-	return sendPage(c, items, next)
+	return sendList(c, list, next, settlementOf)
 }
 
 // showSettlement answers GET /v1/ops/settlements/{id}.
@@ -235,11 +231,7 @@ func (a *api) sendRows(c *fiber.Ctx, f engine.SettlementFilter) error {
 	if err != nil {
 		return settlementError(err)
 	}
-	items := make([]rowView, 0, len(list))
-	for _, row := range list {
-		items = append(items, rowOf(row))
-	}
-	return sendPage(c, items, next)
+	return sendList(c, list, next, rowOf)
 }
 
 // oneSided answers GET /v1/ops/settlements/{id}/one-sided: with side=file the rows whose
@@ -271,11 +263,7 @@ func (a *api) oneSided(c *fiber.Ctx) error {
 	if err != nil {
 		return settlementError(err)
 	}
-	items := make([]paidView, 0, len(list))
-	for _, o := range list {
-		items = append(items, paidView(o))
-	}
-	return sendPage(c, items, next)
+	return sendList(c, list, next, func(o engine.PaidOrder) paidView { return paidView(o) })
 }
 
 type paidView struct {

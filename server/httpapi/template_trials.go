@@ -93,11 +93,7 @@ func (a *api) previewTemplates(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer := whole[textPreviewView]{Items: []textPreviewView{}}
-	for _, p := range list {
-		answer.Items = append(answer.Items, viewOfPreview(p))
-	}
-	return sendJSON(c, http.StatusOK, answer)
+	return sendList(c, list, "", viewOfPreview)
 }
 
 // tryTemplate answers POST /v1/ops/templates/test.

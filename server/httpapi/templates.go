@@ -113,11 +113,9 @@ func (a *api) opsTemplates(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer := whole[inForceView]{Items: []inForceView{}}
-	for _, t := range list {
-		answer.Items = append(answer.Items, inForceView{textOfTemplate(t.Template), t.Version, t.Origin})
-	}
-	return sendJSON(c, http.StatusOK, answer)
+	return sendList(c, list, "", func(t notify.InForce) inForceView {
+		return inForceView{textOfTemplate(t.Template), t.Version, t.Origin}
+	})
 }
 
 // variableView is what a template may say.
@@ -133,11 +131,9 @@ func (a *api) opsVariables(c *fiber.Ctx) error {
 	if err := a.wholeList(c); err != nil {
 		return err
 	}
-	answer := whole[variableView]{Items: []variableView{}}
-	for _, v := range notify.Variables() {
-		answer.Items = append(answer.Items, variableView{v.Notice, v.Name, v.Kind, v.Required})
-	}
-	return sendJSON(c, http.StatusOK, answer)
+	return sendList(c, notify.Variables(), "", func(v notify.Variable) variableView {
+		return variableView{v.Notice, v.Name, v.Kind, v.Required}
+	})
 }
 
 // versionView is one version that a person wrote.
@@ -189,11 +185,7 @@ func (a *api) opsVersions(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer := whole[versionView]{Items: []versionView{}}
-	for _, t := range list {
-		answer.Items = append(answer.Items, viewOfVersion(t))
-	}
-	return sendJSON(c, http.StatusOK, answer)
+	return sendList(c, list, "", viewOfVersion)
 }
 
 // editor admits operators to acts on templates, each so many a second: a preview writes some
