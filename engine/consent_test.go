@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"anxin/engine"
@@ -104,4 +106,58 @@ func (o *office) consents(orderNo string) []order.Detail {
 		}
 	}
 	return list
+}
+
+func TestPayersOptInAndOut(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		bare := func(r *order.Registration) { r.Payer = order.Payer{ID: "someone", Locale: "zh-CN"} }
+		o.waits("A1", bare)
+		o.waits("A2", bare)
+		masked, err := o.OptIn(ctx, "A1", engine.Wish{Channel: notify.SMS, Phone: "138 0013 8000", Locale: "zh-CN"})
+		if err != nil || masked != "+86138****8000" {
+			t.Fatalf("opted in at %q, %v", masked, err)
+		}
+		o.pass(61 * time.Second)
+		o.expect(o.sms, notify.NoticeDelayed, notify.NoticeDelayed)
+		m := o.sms.taken[0]
+		if m.To.Phone != "+8613800138000" || m.Language != "zh-CN" || !strings.Contains(m.Unsubscribe, "unsubscribe") {
+			t.Errorf("message %+v", m)
+		}
+		fatal(t, o.OptOut(ctx, engine.InboxID("quiet", "someone"), notify.SMS))
+		o.pass(5 * time.Minute)
+		o.expect(o.sms, notify.NoticeDelayed, notify.NoticeDelayed)
+		for field, w := range map[string]engine.Wish{
+			"kind": {Channel: notify.Email, Email: "a@b.example"}, "phone": {Channel: notify.SMS, Phone: "12"},
+		} {
+			var wrong *order.FieldError
+			if _, err := o.OptIn(ctx, "A1", w); !errors.As(err, &wrong) || wrong.Field != field {
+				t.Errorf("%+v: %v, want %s", w, err, field)
+			}
+		}
+		if _, err := o.OptIn(ctx, "Z9", engine.Wish{Channel: notify.SMS, Phone: "13800138000"}); !errors.Is(err, engine.ErrNotFound) {
+			t.Errorf("an order that is not there: %v", err)
+		}
+	})
+}
+
+func TestACodeGoesToThePayersOwnNumber(t *testing.T) {
+	t.Parallel()
+	opened(t, func(t *testing.T, o *office) {
+		o.sms.do(fails(notify.KindTemporary, "http_503"))
+		o.register("A1", reachable)
+		fatal(t, o.SendCode("Z9", "111111", 10*time.Minute)) // nobody learns that it is not there
+		fatal(t, o.SendCode("A1", "482913", 10*time.Minute))
+		synctest.Wait()
+		o.expect(o.second, notify.NoticeCode)
+		m := o.second.taken[0]
+		if !strings.Contains(m.Text.Body, "482913") || !strings.Contains(m.Text.Body, "10 minutes") || m.To.Phone != "+8613800138000" {
+			t.Errorf("message %+v", m)
+		}
+		r := o.records("A1", notify.SMS)
+		if len(r) != 1 || r[0].Status != notify.StatusAccepted || r[0].Provider != "two" {
+			t.Errorf("records %+v", r)
+		}
+	})
 }
