@@ -114,13 +114,19 @@ func (c Config) withDefaults() Config {
 	c.PingEvery = cmp.Or(c.PingEvery, 25*time.Second)
 	c.SubscribeWithin = cmp.Or(c.SubscribeWithin, 10*time.Second)
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)
-	c.Limits.MaxConnections = cmp.Or(c.Limits.MaxConnections, 50_000)
-	c.Limits.MaxPerIP = cmp.Or(c.Limits.MaxPerIP, 500)
-	c.Limits.MaxPerToken = cmp.Or(c.Limits.MaxPerToken, 20)
-	c.Limits.MaxWaits = cmp.Or(c.Limits.MaxWaits, 10_000)
-	c.Limits.MaxTopics = cmp.Or(c.Limits.MaxTopics, 100)
-	c.Limits.FrameRate = cmp.Or(c.Limits.FrameRate, 10)
+	c.Limits = c.Limits.WithDefaults()
 	return c
+}
+
+// WithDefaults returns the limits that hold.
+func (l Limits) WithDefaults() Limits {
+	l.MaxConnections = cmp.Or(l.MaxConnections, 50_000)
+	l.MaxPerIP = cmp.Or(l.MaxPerIP, 500)
+	l.MaxPerToken = cmp.Or(l.MaxPerToken, 20)
+	l.MaxWaits = cmp.Or(l.MaxWaits, 10_000)
+	l.MaxTopics = cmp.Or(l.MaxTopics, 100)
+	l.FrameRate = cmp.Or(l.FrameRate, 10)
+	return l
 }
 
 func (c Config) validate() error {

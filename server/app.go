@@ -58,6 +58,7 @@ type app struct {
 	// accounts are the payment channels but the simulated one.
 	accounts accounts
 	follower planFollower
+	entrance httpapi.Entrance
 	hangup   <-chan os.Signal // a wish that their credential files be looked at now; nil = there is none
 	http     *fiber.App
 	board    httpapi.Announcements
@@ -109,7 +110,12 @@ func (a *app) buildHub(live *stream, tokens *auth.Tokens) error {
 	if err != nil {
 		return err
 	}
-	a.hub, err = hub.New(hub.Config{Origins: a.cfg.Origins, Acts: insight.ActNames, Limits: a.cfg.Live},
+	files := fileLimit()
+	limits, entrance := shareFiles(files, a.cfg.Live)
+	tellFiles(files, a.cfg.Live, limits, a.log)
+	entrance.Trusted, entrance.Log = a.cfg.TrustedProxies, a.log
+	a.entrance = entrance
+	a.hub, err = hub.New(hub.Config{Origins: a.cfg.Origins, Acts: insight.ActNames, Limits: limits},
 		hub.Deps{Source: live, Authorizer: auth.NewTopics(tokens), Bus: bus, Observer: a.witness, Log: a.log})
 	return err
 }
@@ -280,7 +286,7 @@ func (a *app) run(ctx context.Context) error {
 	if a.lookup != nil {
 		start("order lookup", a.lookup.Run)
 	}
-	start("http", func(context.Context) error { return a.http.Listener(httpapi.Lending(listener)) })
+	start("http", func(context.Context) error { return a.http.Listener(httpapi.Lending(listener, a.entrance)) })
 
 	select {
 	case <-ctx.Done():

@@ -108,8 +108,13 @@ func startServer(t testing.TB, dir string, env ...string) *process {
 
 func startServerAt(t testing.TB, dir, address string, env ...string) *process {
 	t.Helper()
-	p := &process{t: t, base: "http://" + address, dir: dir, done: make(chan struct{}), log: &logBuffer{}}
-	p.cmd = exec.Command(binary)
+	return startCommand(t, exec.Command(binary), dir, address, env...)
+}
+
+// startCommand is for a command that ends up as the binary.
+func startCommand(t testing.TB, cmd *exec.Cmd, dir, address string, env ...string) *process {
+	t.Helper()
+	p := &process{t: t, base: "http://" + address, dir: dir, cmd: cmd, done: make(chan struct{}), log: &logBuffer{}}
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "ANXIN_LISTEN=" + address, "ANXIN_DATA_DIR=" + dir}, env...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {

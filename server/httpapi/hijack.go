@@ -7,71 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"time"
 )
-
-// Lending returns a listener whose connections a handler of this package may take out of
-// fasthttp's hands. The app must listen on one.
-//
-// fasthttp would leave hijacked connections open by itself (KeepHijackedConns), but then
-// leaves them its read buffer too, as large as the largest header, which is half of the
-// memory that a connection costs while it is being made.
-func Lending(l net.Listener) net.Listener { return lender{l} }
-
-type lender struct{ net.Listener }
-
-// Accept waits for a connection.
-func (l lender) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &lentConn{Conn: conn}, nil
-}
-
-// lentConn is a connection until it is taken; then closing it and setting its deadlines
-// does nothing.
-type lentConn struct {
-	net.Conn
-	taken bool // set by a handler, whose return fasthttp waits for
-}
-
-func (c *lentConn) take() net.Conn {
-	c.taken = true
-	return c.Conn
-}
-
-// Close is what fasthttp does when a hijacking handler has returned.
-func (c *lentConn) Close() error {
-	if c.taken {
-		return nil
-	}
-	return c.Conn.Close()
-}
-
-// SetDeadline, like the two below, is what fasthttp does after a handler.
-func (c *lentConn) SetDeadline(t time.Time) error {
-	if c.taken {
-		return nil
-	}
-	return c.Conn.SetDeadline(t)
-}
-
-// SetReadDeadline: see SetDeadline.
-func (c *lentConn) SetReadDeadline(t time.Time) error {
-	if c.taken {
-		return nil
-	}
-	return c.Conn.SetReadDeadline(t)
-}
-
-// SetWriteDeadline: see SetDeadline.
-func (c *lentConn) SetWriteDeadline(t time.Time) error {
-	if c.taken {
-		return nil
-	}
-	return c.Conn.SetWriteDeadline(t)
-}
 
 // hijackWriter is a response writer over a socket on which nothing was answered
 // yet: it is hijacked by the upgrade, or carries one short refusal.

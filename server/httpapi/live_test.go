@@ -85,7 +85,7 @@ func startLiveHub(tb testing.TB, cfg hub.Config) *liveNode {
 	ctx, cancel := context.WithCancel(context.Background())
 	var parts sync.WaitGroup
 	parts.Go(func() {
-		if err := n.app.Listener(Lending(listener)); err != nil {
+		if err := n.app.Listener(Lending(listener, Entrance{})); err != nil {
 			tb.Errorf("listen: %v", err)
 		}
 	})

@@ -130,6 +130,10 @@ func addressBlock(address string) string {
 	if err != nil {
 		return ""
 	}
+	return blockOf(ip)
+}
+
+func blockOf(ip netip.Addr) string {
 	if ip = ip.Unmap(); ip.Is4() {
 		return ip.String()
 	}

@@ -259,7 +259,7 @@ func (w *world) serve(eng *engine.Engine, log logrus.FieldLogger, change []func(
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	var parts sync.WaitGroup
-	parts.Go(func() { _ = w.app.Listener(httpapi.Lending(listener)) })
+	parts.Go(func() { _ = w.app.Listener(httpapi.Lending(listener, httpapi.Entrance{})) })
 	parts.Go(func() { _ = w.hub.Run(ctx) })
 	parts.Go(func() { _ = eng.Run(ctx) })
 	parts.Go(func() { _ = lookup.Run(ctx) })

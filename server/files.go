@@ -1,0 +1,39 @@
+package main
+
+import (
+	"github.com/sirupsen/logrus"
+
+	"anxin/hub"
+	"anxin/server/httpapi"
+)
+
+// The files that a process may open are shared out, so that clients, however many come,
+// leave it those that it needs to work: for its database and to call others.
+const (
+	ownFiles    = 8 // one in so many is its own,
+	fewestOwn   = 64
+	mostOwn     = 4096
+	liveOfThree = 2 // and of the others two in three are for live connections.
+)
+
+// shareFiles returns the limits of live connections and those of the others, for a process
+// that may open so many files; 0 = nobody bounds them.
+func shareFiles(files int, live hub.Limits) (hub.Limits, httpapi.Entrance) {
+	live = live.WithDefaults()
+	if files <= 0 {
+		return live, httpapi.Entrance{}
+	}
+	rest := max(files-min(max(files/ownFiles, fewestOwn), mostOwn), 2)
+	live.MaxConnections = min(live.MaxConnections, rest*liveOfThree/3)
+	most := rest - live.MaxConnections
+	live.MaxWaits = min(live.MaxWaits, max(most/2, 1)) // others come and go beside long polls
+	return live, httpapi.Entrance{Most: most, MostOf: max(most/2, 1)}
+}
+
+// tellFiles warns of live connections that were meant to be possible.
+func tellFiles(files int, meant, have hub.Limits, log logrus.FieldLogger) {
+	if meant = meant.WithDefaults(); have.MaxConnections < meant.MaxConnections {
+		log.WithFields(logrus.Fields{"files": files, "max_connections": have.MaxConnections, "wanted": meant.MaxConnections}).
+			Warn("the process may open too few files for live.max_connections, which is lower now: raise ulimit -n")
+	}
+}
