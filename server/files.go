@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	"github.com/sirupsen/logrus"
 
 	"anxin/hub"
@@ -14,6 +16,11 @@ const (
 	fewestOwn   = 64
 	mostOwn     = 4096
 	liveOfThree = 2 // and of the others two in three are for live connections.
+	// mostOthers bounds what is no live connection: they take some 20 KB each.
+	mostOthers = 20_000
+	// requestBytes bounds what large requests hold of the memory: two files of settlements,
+	// or 500 of the largest callbacks.
+	requestBytes = 128 << 20
 )
 
 // shareFiles returns the limits of live connections and those of the others, for a process
@@ -21,19 +28,19 @@ const (
 func shareFiles(files int, live hub.Limits) (hub.Limits, httpapi.Entrance) {
 	live = live.WithDefaults()
 	if files <= 0 {
-		return live, httpapi.Entrance{}
+		files = math.MaxInt32
 	}
 	rest := max(files-min(max(files/ownFiles, fewestOwn), mostOwn), 2)
 	live.MaxConnections = min(live.MaxConnections, rest*liveOfThree/3)
-	most := rest - live.MaxConnections
+	most := min(rest-live.MaxConnections, max(mostOthers, 2*live.MaxWaits))
 	live.MaxWaits = min(live.MaxWaits, max(most/2, 1)) // others come and go beside long polls
-	return live, httpapi.Entrance{Most: most, MostOf: max(most/2, 1)}
+	return live, httpapi.Entrance{Most: most, MostOf: max(most/2, 1), MaxBytes: requestBytes}
 }
 
 // tellFiles warns of live connections that were meant to be possible.
 func tellFiles(files int, meant, have hub.Limits, log logrus.FieldLogger) {
-	if meant = meant.WithDefaults(); have.MaxConnections < meant.MaxConnections {
-		log.WithFields(logrus.Fields{"files": files, "max_connections": have.MaxConnections, "wanted": meant.MaxConnections}).
-			Warn("the process may open too few files for live.max_connections, which is lower now: raise ulimit -n")
+	if meant = meant.WithDefaults(); have.MaxConnections < meant.MaxConnections || have.MaxWaits < meant.MaxWaits {
+		log.WithFields(logrus.Fields{"files": files, "max_connections": have.MaxConnections, "max_long_polls": have.MaxWaits}).
+			Warn("the process may open too few files for the limits below live, which are lower now: raise ulimit -n")
 	}
 }

@@ -17,8 +17,8 @@ import (
 func TestFilesAreShared(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ files, live, waits, most int }{
-		{files: 0, live: 50_000, waits: 10_000},
-		{files: 1 << 20, live: 50_000, waits: 10_000, most: 994_480},
+		{files: 0, live: 50_000, waits: 10_000, most: 20_000},
+		{files: 1 << 20, live: 50_000, waits: 10_000, most: 20_000},
 		{files: 20_000, live: 11_666, waits: 2917, most: 5834},
 		{files: 1024, live: 597, waits: 149, most: 299},
 		{files: 200, live: 90, waits: 23, most: 46},

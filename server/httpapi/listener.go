@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -15,14 +16,24 @@ import (
 )
 
 // Entrance bounds the connections that are no live ones: each holds a file of the process,
-// and who takes all of them would stop it from opening its own.
+// and who takes all of them would stop it from opening its own; and what is read of their
+// requests stays in memory until they are answered.
 type Entrance struct {
 	// Most bounds all of them, MostOf those of one IPv4 address or IPv6 /64. 0 = no bound.
 	Most, MostOf int
 	// Trusted are proxies, for whose clients MostOf does not hold, nor for this machine's own.
 	Trusted []netip.Prefix
-	Log     logrus.FieldLogger
+	// MaxBytes bounds the bytes of large requests that are being read or worked on; one that
+	// would exceed it is cut off. 0 = no bound.
+	MaxBytes int64
+	Log      logrus.FieldLogger
 }
+
+// smallRequest is from how many bytes on a request counts as large: few callbacks have more,
+// and as many connections as there may be can have so much.
+const smallRequest = 16 << 10
+
+var errBytes = errors.New("as much is being read as there is memory for")
 
 // Lending returns a listener whose connections a handler of this package may take out of
 // fasthttp's hands. The app must listen on one. It survives that the process may open no
@@ -39,12 +50,13 @@ type lender struct {
 	net.Listener
 	Entrance
 
+	bytes atomic.Int64 // of large requests
+
 	mu    sync.Mutex // guards what follows
 	total int
 	of    map[string]int // by address
-
-	told    time.Time // by Accept, of which there is one
-	refused int       // since
+	told  time.Time      // the log
+	since int            // refused
 }
 
 const (
@@ -91,12 +103,14 @@ func passing(err error) bool {
 
 // tell logs why connections are not taken, now and then.
 func (l *lender) tell(why error) {
-	l.refused++
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.since++
 	if l.Log == nil || time.Since(l.told) < tellEvery {
 		return
 	}
-	l.Log.WithError(why).WithField("connections", l.refused).Warn("connections are refused")
-	l.told, l.refused = time.Now(), 0
+	l.Log.WithError(why).WithField("connections", l.since).Warn("connections are refused")
+	l.told, l.since = time.Now(), 0
 }
 
 // addressOf returns what MostOf counts, "" = it does not hold.
@@ -127,17 +141,19 @@ func (l *lender) enter(c *lentConn) *Problem {
 	return nil
 }
 
-func (l *lender) leave(c *lentConn) {
+// leave reports whether the connection had not left before.
+func (l *lender) leave(c *lentConn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c.left {
-		return
+		return false
 	}
 	c.left = true
 	l.total--
 	if l.of[c.from]--; l.of[c.from] == 0 {
 		delete(l.of, c.from)
 	}
+	return true
 }
 
 // refuse answers a request that nobody reads. So few bytes wait for no client.
@@ -155,14 +171,45 @@ func refuse(conn net.Conn, p *Problem) {
 type lentConn struct {
 	net.Conn
 	lender *lender
-	from   string // an address that is counted
-	left   bool   // the lender; guarded by its mu
-	taken  bool   // set by a handler, whose return fasthttp waits for
+	from   string       // an address that is counted
+	left   bool         // the lender; guarded by its mu
+	read   atomic.Int64 // bytes since the last answer; those of a large request are counted
+	taken  bool         // set by a handler, whose return fasthttp waits for
+}
+
+// Read is cut off where there is no room for a large request.
+func (c *lentConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	read, more := c.read.Add(int64(n)), int64(n)
+	if read <= smallRequest || more == 0 || c.lender.MaxBytes == 0 {
+		return n, err
+	}
+	if read-more <= smallRequest {
+		more = read // it has just become a large one
+	}
+	if c.lender.bytes.Add(more) > c.lender.MaxBytes {
+		c.lender.tell(errBytes)
+		return 0, errBytes // for which the connection is closed, and counted until then
+	}
+	return n, err
+}
+
+// Write answers a request, whose bytes are not held any more.
+func (c *lentConn) Write(b []byte) (int, error) {
+	c.forget()
+	return c.Conn.Write(b)
+}
+
+func (c *lentConn) forget() {
+	if read := c.read.Swap(0); read > smallRequest && c.lender.MaxBytes > 0 {
+		c.lender.bytes.Add(-read)
+	}
 }
 
 // take makes the connection one of the hub, which counts those itself.
 func (c *lentConn) take() net.Conn {
 	c.taken = true
+	c.forget()
 	c.lender.leave(c)
 	return c.Conn
 }
@@ -172,7 +219,9 @@ func (c *lentConn) Close() error {
 	if c.taken {
 		return nil
 	}
-	c.lender.leave(c)
+	if c.lender.leave(c) {
+		c.forget()
+	}
 	return c.Conn.Close()
 }
 

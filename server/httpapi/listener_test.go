@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -129,4 +130,59 @@ func TestConnectionsAreBounded(t *testing.T) {
 	if got := l.(*lender); got.total != 5 || len(got.of) != 2 { //nolint:forcetypeassert // it is one
 		t.Errorf("%d are counted, of %v", got.total, got.of)
 	}
+}
+
+// TestLargeRequestsAreBounded has two clients send: what is read of their requests counts
+// until it is answered, once it is more than a small request has.
+func TestLargeRequestsAreBounded(t *testing.T) {
+	t.Parallel()
+	q := make(queue, 1)
+	l := Lending(q, Entrance{MaxBytes: 40 << 10}).(*lender) //nolint:forcetypeassert // it is one
+	enter := func() (client, server net.Conn) {
+		t.Helper()
+		client = q.call("192.0.2.1")
+		server, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = client.Close(); _ = server.Close() })
+		return client, server
+	}
+	send := func(client, server net.Conn, size int) error {
+		t.Helper()
+		go func() { _, _ = client.Write(make([]byte, size)) }()
+		_, err := io.ReadFull(server, make([]byte, size))
+		return err
+	}
+	holds := func(want int64) {
+		t.Helper()
+		if got := l.bytes.Load(); got != want {
+			t.Errorf("%d bytes are counted, want %d", got, want)
+		}
+	}
+	oneEnd, one := enter()
+	otherEnd, other := enter()
+	if err := errors.Join(send(oneEnd, one, 30<<10), send(otherEnd, other, 15<<10)); err != nil {
+		t.Fatal(err)
+	}
+	holds(30 << 10)
+	if err := send(otherEnd, other, 5<<10); !errors.Is(err, errBytes) {
+		t.Errorf("what there is no room for ends with %v", err)
+	}
+	_ = other.Close()
+	holds(30 << 10)
+	go func() { _, _ = io.Copy(io.Discard, oneEnd) }()
+	if _, err := one.Write([]byte("HTTP/1.1 200 OK\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	holds(0)
+	thirdEnd, third := enter()
+	if err := send(thirdEnd, third, 40<<10); err != nil {
+		t.Fatal(err)
+	}
+	holds(40 << 10)
+	if third.(*lentConn).take() == nil { //nolint:forcetypeassert // that is what it lends
+		t.Fatal("a connection is not lent")
+	}
+	holds(0)
 }
