@@ -25,7 +25,7 @@ import (
 )
 
 // patience is for a browser on a machine that is busy with everything else.
-const patience = 3 * time.Minute
+const patience = 8 * time.Minute
 
 // album serves every page that there is, as a server would: /{language}/{name}.
 type album struct {
