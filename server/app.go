@@ -58,6 +58,7 @@ type app struct {
 	// accounts are the payment channels but the simulated one.
 	accounts accounts
 	follower planFollower
+	limits   hub.Limits
 	entrance httpapi.Entrance
 	hangup   <-chan os.Signal // a wish that their credential files be looked at now; nil = there is none
 	http     *fiber.App
@@ -110,12 +111,9 @@ func (a *app) buildHub(live *stream, tokens *auth.Tokens) error {
 	if err != nil {
 		return err
 	}
-	files := fileLimit()
-	limits, entrance := shareFiles(files, a.cfg.Live)
-	tellFiles(files, a.cfg.Live, limits, a.log)
-	entrance.Trusted, entrance.Log = a.cfg.TrustedProxies, a.log
-	a.entrance = entrance
-	a.hub, err = hub.New(hub.Config{Origins: a.cfg.Origins, Acts: insight.ActNames, Limits: limits},
+	a.limits, a.entrance = shareFiles(fileLimit(), a.cfg.Live)
+	a.entrance.Trusted, a.entrance.Log = a.cfg.TrustedProxies, a.log
+	a.hub, err = hub.New(hub.Config{Origins: a.cfg.Origins, Acts: insight.ActNames, Limits: a.limits},
 		hub.Deps{Source: live, Authorizer: auth.NewTopics(tokens), Bus: bus, Observer: a.witness, Log: a.log})
 	return err
 }
@@ -260,6 +258,7 @@ func (a *app) run(ctx context.Context) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	a.welcome()
+	tellFiles(fileLimit(), a.cfg.Live, a.limits, a.log)
 	a.accounts.warn(a.log)
 	// What runs outlives ctx: it ends in order below, not all at the signal.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -37,10 +37,17 @@ func shareFiles(files int, live hub.Limits) (hub.Limits, httpapi.Entrance) {
 	return live, httpapi.Entrance{Most: most, MostOf: max(most/2, 1), MaxBytes: requestBytes}
 }
 
-// tellFiles warns of live connections that were meant to be possible.
-func tellFiles(files int, meant, have hub.Limits, log logrus.FieldLogger) {
-	if meant = meant.WithDefaults(); have.MaxConnections < meant.MaxConnections || have.MaxWaits < meant.MaxWaits {
-		log.WithFields(logrus.Fields{"files": files, "max_connections": have.MaxConnections, "max_long_polls": have.MaxWaits}).
-			Warn("the process may open too few files for the limits below live, which are lower now: raise ulimit -n")
+// tellFiles says which limits of live connections hold where files are too few for those
+// that were configured, or else for what is usual.
+func tellFiles(files int, configured, have hub.Limits, log logrus.FieldLogger) {
+	if have == configured.WithDefaults() {
+		return
 	}
+	said := log.WithFields(logrus.Fields{"files": files, "max_connections": have.MaxConnections, "max_long_polls": have.MaxWaits})
+	const why = "the process may open too few files (ulimit -n) for %s; these hold"
+	if have.MaxConnections < configured.MaxConnections || have.MaxWaits < configured.MaxWaits {
+		said.Warnf(why, "the configured limits below live")
+		return
+	}
+	said.Infof(why, "the usual limits of live connections")
 }

@@ -7,9 +7,13 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sirupsen/logrus"
+	logtest "github.com/sirupsen/logrus/hooks/test"
 
 	"anxin/hub"
 )
@@ -31,6 +35,32 @@ func TestFilesAreShared(t *testing.T) {
 	}
 	if live, _ := shareFiles(1024, hub.Limits{MaxConnections: 10}); live.MaxConnections != 10 {
 		t.Errorf("what is configured is %d", live.MaxConnections)
+	}
+}
+
+func TestTheLogTellsWhichLimitsHold(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		files      int
+		configured hub.Limits
+		want       []logrus.Level
+	}{
+		{files: 1 << 20},
+		{files: 1024, want: []logrus.Level{logrus.InfoLevel}},
+		{files: 1024, configured: hub.Limits{MaxConnections: 500, MaxWaits: 100}},
+		{files: 1024, configured: hub.Limits{MaxConnections: 600}, want: []logrus.Level{logrus.WarnLevel}},
+		{files: 1024, configured: hub.Limits{MaxWaits: 600}, want: []logrus.Level{logrus.WarnLevel}},
+	} {
+		log, heard := logtest.NewNullLogger()
+		have, _ := shareFiles(c.files, c.configured)
+		tellFiles(c.files, c.configured, have, log)
+		var got []logrus.Level
+		for _, e := range heard.AllEntries() {
+			got = append(got, e.Level)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%d files, configured %+v: %v, want %v", c.files, c.configured, got, c.want)
+		}
 	}
 }
 
