@@ -21,7 +21,7 @@ func (c *conditions) add(condition string, values ...any) {
 	c.all = append(c.all, condition)
 }
 
-// value returns the placeholder of a value.
+// value keeps one for the statement and returns what stands for it there ($1, $2, ...).
 func (c *conditions) value(v any) string {
 	c.args = append(c.args, v)
 	return "$" + strconv.Itoa(len(c.args))
